@@ -1,0 +1,84 @@
+package ebpf
+
+// The kinds of FormCall, by its src.
+const (
+	CallKindHelper Register = iota
+	CallKindLocal           // a function of the same program, imm slots after the next one
+	CallKindKernel          // a kernel function, by its BTF id
+)
+
+// The kinds of FormLoadWide, by its src (BPF_PSEUDO_* in linux/bpf.h). All but the first become addresses at load time.
+const (
+	WideConstant      Register = iota
+	WideMapFD                  // address of the map with the descriptor imm
+	WideMapValue               // address inside the value of a map: descriptor imm, offset in the second slot
+	WideVariable               // address of a kernel variable, by its BTF id
+	WideFunction               // address of a function of the program
+	WideMapIndex               // as WideMapFD, by index into the loader's array of descriptors
+	WideMapIndexValue          // as WideMapValue, likewise
+)
+
+// Malformed says what is wrong with the instruction taken by itself, "" if nothing is: what it accepts has a meaning in
+// RFC 9669. The second slot of a wide constant is no instruction: see WideSecond.
+func (i Instruction) Malformed() Reason {
+	info := i.Op.Info()
+	if info.Form == FormInvalid {
+		return ReasonBadOpcode
+	}
+	uses := &formFields[info.Form]
+	switch {
+	case !uses.dst && i.Dst != 0, !uses.src && i.Src != 0, !uses.off && i.Off != 0, !uses.imm && i.Imm != 0:
+		return ReasonReserved
+	case i.Dst >= numRegs || i.Src >= numRegs:
+		return ReasonBadRegister
+	}
+	switch info.Form {
+	case FormALUImm, FormALUReg:
+		if i.Off != 0 && !i.SignedDivision() && i.MoveBits() == 0 {
+			return ReasonReserved
+		}
+	case FormEnd:
+		if i.Imm != 16 && i.Imm != 32 && i.Imm != 64 {
+			return ReasonBadOpcode
+		}
+	case FormCall:
+		if i.Src > CallKindKernel {
+			return ReasonBadOpcode
+		}
+	case FormLoadWide:
+		if i.Src > WideMapIndexValue {
+			return ReasonBadOpcode
+		}
+	}
+	return ""
+}
+
+// SignedDivision reports whether the instruction divides or takes the remainder with signs: offset 1 (RFC 9669, 4.1).
+func (i Instruction) SignedDivision() bool {
+	info := i.Op.Info()
+	return i.Off == 1 && (info.Form == FormALUImm || info.Form == FormALUReg) && (info.ALU == Div || info.ALU == Mod)
+}
+
+// MoveBits is the width from which a move extends the sign, 8, 16 or 32; 0 for a plain move and everything else.
+func (i Instruction) MoveBits() int {
+	info := i.Op.Info()
+	if info.Form != FormALUReg || info.ALU != Mov {
+		return 0
+	}
+	if i.Off == 8 || i.Off == 16 || i.Off == 32 && info.Wide {
+		return int(i.Off)
+	}
+	return 0
+}
+
+// WideSecond reports whether the slot can be the second half of a wide constant: blank but for its Imm.
+func (i Instruction) WideSecond() bool { return i == Instruction{Imm: i.Imm} }
+
+// Wide returns the value of the 64-bit constant that begins at pc. ok is false where none does, or the program ends
+// in its middle.
+func (p Program) Wide(pc int) (value uint64, ok bool) {
+	if pc+1 >= len(p) || p[pc].Op != OpLoadWide || !p[pc+1].WideSecond() {
+		return 0, false
+	}
+	return uint64(uint32(p[pc+1].Imm))<<32 | uint64(uint32(p[pc].Imm)), true
+}
