@@ -1,0 +1,131 @@
+package ebpf
+
+import "math"
+
+// Reasons for which a Builder refuses to make a program.
+const (
+	ReasonLabelUnplaced Reason = "a jump aims at a label that was never placed"
+	ReasonTooLong       Reason = "the program is too long"
+)
+
+// MaxInsns is the longest program that Linux loads (BPF_COMPLEXITY_LIMIT_INSNS, with CAP_BPF).
+const MaxInsns = 1_000_000
+
+// Label names a place in a program under construction.
+type Label int
+
+// Builder assembles a program out of instructions and labels. It is the only place where jumps have names: Program
+// turns them into distances. The zero value is ready for use.
+type Builder struct {
+	insns   []Instruction
+	targets []Label // of each instruction: the label that it jumps to, or noLabel
+	origins []int   // of each instruction: the value of Origin when it was emitted
+	places  []int   // of each label: index of the instruction that it stands before, or unplaced
+	origin  int
+}
+
+const (
+	noLabel  Label = -1
+	unplaced       = -1
+)
+
+// NewLabel makes a label, to be placed once.
+func (b *Builder) NewLabel() Label {
+	b.places = append(b.places, unplaced)
+	return Label(len(b.places) - 1)
+}
+
+// Place puts the label before the next instruction.
+func (b *Builder) Place(l Label) { b.places[l] = len(b.insns) }
+
+// Origin sets the number that Program reports for each instruction emitted from now on: where it comes from.
+func (b *Builder) Origin(n int) { b.origin = n }
+
+// Emit appends instructions. A jump among them keeps its Off; Branch is for jumps to labels.
+func (b *Builder) Emit(insns ...Instruction) {
+	for _, ins := range insns {
+		b.Branch(ins, noLabel)
+	}
+}
+
+// Branch appends a jump to the label, which may be placed before or after.
+func (b *Builder) Branch(ins Instruction, to Label) {
+	b.insns = append(b.insns, ins)
+	b.targets = append(b.targets, to)
+	b.origins = append(b.origins, b.origin)
+}
+
+// Len is the number of instructions emitted so far; jumps that outgrow their field become longer in Program.
+func (b *Builder) Len() int { return len(b.insns) }
+
+// Program resolves the labels. A jump further than the 16 bits of its field is widened: `goto` becomes `gotol`, and a
+// conditional one becomes a hop over a `gotol` (Linux 6.6 and later take it). origins[pc] is the origin of each slot.
+func (b *Builder) Program() (p Program, origins []int, err error) {
+	for i, to := range b.targets {
+		if to != noLabel && b.places[to] == unplaced {
+			return nil, nil, fault(ReasonLabelUnplaced, i, "label %d", to)
+		}
+	}
+	far, starts := b.relax()
+	if n := starts[len(b.insns)]; n > MaxInsns {
+		return nil, nil, fault(ReasonTooLong, -1, "%d instructions, %d is the most", n, MaxInsns)
+	}
+	for i, ins := range b.insns {
+		slots := []Instruction{ins}
+		if to := b.targets[i]; to != noLabel {
+			slots = aim(ins, starts[b.places[to]]-starts[i]-1, far[i])
+		}
+		for _, s := range slots {
+			p = append(p, s)
+			origins = append(origins, b.origins[i])
+		}
+	}
+	return p, origins, nil
+}
+
+// relax finds out which jumps need the long form, and where each instruction begins. It starts with all jumps short and
+// only ever makes them longer, so it ends.
+func (b *Builder) relax() (far []bool, starts []int) {
+	far = make([]bool, len(b.insns))
+	starts = make([]int, len(b.insns)+1)
+	for changed := true; changed; {
+		changed = false
+		for i, ins := range b.insns {
+			starts[i+1] = starts[i] + slots(ins, far[i])
+		}
+		for i, to := range b.targets {
+			if to == noLabel || far[i] {
+				continue
+			}
+			if d := starts[b.places[to]] - starts[i] - 1; d < math.MinInt16 || d > math.MaxInt16 {
+				far[i], changed = true, true
+			}
+		}
+	}
+	return far, starts
+}
+
+// slots is the length of an instruction, given that its jump is far or not.
+func slots(ins Instruction, far bool) int {
+	if far && ins.Op.Info().Form != FormJump {
+		return 3
+	}
+	return 1
+}
+
+// aim makes the jump over d slots, counted from the slot after its first.
+func aim(ins Instruction, d int, far bool) []Instruction {
+	switch {
+	case !far:
+		ins.Off = int16(d)
+		return []Instruction{ins}
+	case ins.Op.Info().Form == FormJump:
+		return []Instruction{jumpLong(d)}
+	}
+	ins.Off = 1
+	skip := Jump()
+	skip.Off = 1
+	return []Instruction{ins, skip, jumpLong(d - 2)}
+}
+
+func jumpLong(d int) Instruction { return Instruction{Op: OpJumpLong, Imm: int32(d)} }

@@ -1,0 +1,286 @@
+package ebpf
+
+import "fmt"
+
+// Reasons for which Check refuses a program.
+const (
+	ReasonEmpty         Reason = "the program is empty"
+	ReasonBadOpcode     Reason = "there is no such instruction"
+	ReasonReserved      Reason = "a field that the instruction does not use is not zero"
+	ReasonBadRegister   Reason = "there is no such register, or it cannot be written"
+	ReasonJumpRange     Reason = "the jump leaves the program"
+	ReasonJumpIntoWide  Reason = "the jump lands inside a wide constant"
+	ReasonWideCut       Reason = "the wide constant lacks its second slot"
+	ReasonBackEdge      Reason = "the jump goes backwards"
+	ReasonUnreachable   Reason = "no path reaches the instruction"
+	ReasonFallsOff      Reason = "a path runs past the end of the program"
+	ReasonUnset         Reason = "the register is read before it is set"
+	ReasonMixed         Reason = "the register holds a pointer on one path and a number on another"
+	ReasonPointer       Reason = "this cannot be done with a pointer"
+	ReasonNotPointer    Reason = "the address is a number, not a pointer"
+	ReasonReadOnly      Reason = "this memory cannot be written"
+	ReasonStackRange    Reason = "the access leaves the stack"
+	ReasonStackUnset    Reason = "the stack is read before it is written"
+	ReasonContextRange  Reason = "the access leaves the context"
+	ReasonZeroDivisor   Reason = "division by the constant zero"
+	ReasonShiftRange    Reason = "the constant shift is as wide as the register or wider"
+	ReasonCall          Reason = "this function may not be called"
+	ReasonNoPacketLoads Reason = "packet loads are for socket programs"
+	ReasonNeedsContext  Reason = "r6 must hold the context here"
+)
+
+// Facts is what Check found out about a program that it accepts.
+type Facts struct {
+	// Proved tells, of each load and store, that it stays inside its memory whatever the packet. An access that is not
+	// proved is legal, but has to be checked when it happens.
+	Proved []bool
+	// Access tells, of each load and store, what its address points into.
+	Access []Memory
+	Stack  int  // bytes of stack used, counted from the top
+	Calls  bool // some instruction calls a function
+}
+
+// Unproved returns the pc of the first access that is not proved; ok is false where all are.
+func (f *Facts) Unproved() (pc int, ok bool) {
+	for pc, m := range f.Access {
+		if m != NoMemory && !f.Proved[pc] {
+			return pc, true
+		}
+	}
+	return 0, false
+}
+
+// Check says whether p is sound as a program of the ABI: jumps land on instructions and go forward, all instructions are
+// reached, registers and stack are set before they are read, numbers and pointers are kept apart, memory that cannot be
+// written is not, functions called are of the list that helperCalls holds, and every path ends in exit with a number in r0.
+// It returns the first fault as an *Error.
+//
+// One sweep in program order suffices, because no jump goes backwards.
+func Check(p Program, abi ABI) (*Facts, error) {
+	if len(p) == 0 {
+		return nil, &Error{Reason: ReasonEmpty, PC: -1}
+	}
+	if len(p) > MaxInsns {
+		return nil, fault(ReasonTooLong, -1, "%d instructions, %d is the most", len(p), MaxInsns)
+	}
+	c := newChecker(p, abi)
+	if err := c.structure(); err != nil {
+		return nil, err
+	}
+	for pc := range p {
+		if c.wide[pc] {
+			continue
+		}
+		if err := c.visit(pc); err != nil {
+			return nil, err
+		}
+	}
+	return &c.facts, nil
+}
+
+// checker is a check at work.
+type checker struct {
+	p       Program
+	abi     ABI
+	wide    []bool   // second slots of wide constants
+	pending []*state // of each pc: what is known on the jumps that lead there
+	cur     *state   // what is known before the instruction at hand; nil behind one that never continues
+	symbols int32    // unknown numbers handed out so far
+	facts   Facts
+}
+
+func newChecker(p Program, abi ABI) *checker {
+	c := &checker{p: p, abi: abi, wide: make([]bool, len(p)), pending: make([]*state, len(p)), symbols: capSym}
+	c.facts.Proved = make([]bool, len(p))
+	c.facts.Access = make([]Memory, len(p))
+	c.cur = c.entry()
+	return c
+}
+
+// entry is the state in which a program of the ABI starts.
+func (c *checker) entry() *state {
+	s := &state{}
+	s.regs[R10] = value{kind: stackPtr}
+	if c.abi == Socket {
+		s.regs[R1] = value{kind: contextPtr}
+		return s
+	}
+	s.regs[R1] = value{kind: dataPtr}
+	s.regs[R2] = value{kind: number, sym: capSym, hi: 1<<32 - 1}
+	s.regs[R3] = c.unknown(0, 1<<32-1)
+	s.regs[R4] = value{kind: contextPtr}
+	return s
+}
+
+// structure checks what can be seen without following any path.
+func (c *checker) structure() error {
+	for pc := 0; pc < len(c.p); pc++ {
+		ins := c.p[pc]
+		if err := wellFormed(pc, ins); err != nil {
+			return err
+		}
+		if ins.Op == OpLoadWide {
+			if pc+1 == len(c.p) || c.p[pc+1] != (Instruction{Imm: c.p[pc+1].Imm}) {
+				return &Error{Reason: ReasonWideCut, PC: pc}
+			}
+			pc++
+			c.wide[pc] = true
+		}
+	}
+	for pc, ins := range c.p {
+		target, jumps := ins.Target(pc)
+		switch {
+		case !jumps || c.wide[pc]:
+		case target < 0 || target >= len(c.p):
+			return fault(ReasonJumpRange, pc, "target %d, %d instructions", target, len(c.p))
+		case target <= pc:
+			return fault(ReasonBackEdge, pc, "target %d", target)
+		case c.wide[target]:
+			return fault(ReasonJumpIntoWide, pc, "target %d", target)
+		}
+	}
+	return nil
+}
+
+// visit follows the instruction at pc from what is known before it to what is known after it.
+func (c *checker) visit(pc int) error {
+	c.arrive(pc)
+	if c.cur == nil {
+		return &Error{Reason: ReasonUnreachable, PC: pc}
+	}
+	ins := c.p[pc]
+	if err := c.step(pc, ins); err != nil {
+		return err
+	}
+	if target, jumps := ins.Target(pc); jumps {
+		c.branch(ins, target)
+	} else if ins.Op == OpExit {
+		c.cur = nil
+	}
+	next := pc + 1
+	if ins.Op == OpLoadWide {
+		next++
+	}
+	if next >= len(c.p) && c.cur != nil {
+		return &Error{Reason: ReasonFallsOff, PC: pc}
+	}
+	return nil
+}
+
+// arrive joins what flows into pc from before with what the jumps there bring.
+func (c *checker) arrive(pc int) {
+	switch {
+	case c.pending[pc] == nil:
+	case c.cur == nil:
+		c.cur = c.pending[pc]
+	default:
+		c.cur = c.join(c.cur, c.pending[pc])
+	}
+	c.pending[pc] = nil
+}
+
+// branch sends what is known to the target of a jump, and keeps what is known where it is not taken.
+func (c *checker) branch(ins Instruction, target int) {
+	taken := c.cur.clone()
+	if info := ins.Op.Info(); info.Form == FormCondImm || info.Form == FormCondReg {
+		left, right := c.operands(ins)
+		taken.learn(info, left, right, true)
+		c.cur.learn(info, left, right, false)
+	} else {
+		c.cur = nil
+	}
+	if known := c.pending[target]; known != nil {
+		taken = c.join(known, taken)
+	}
+	c.pending[target] = taken
+}
+
+// wellFormed checks one instruction on its own: it exists, its registers do, and the fields it does not use are zero.
+func wellFormed(pc int, ins Instruction) error {
+	info := ins.Op.Info()
+	if info.Form == FormInvalid {
+		return fault(ReasonBadOpcode, pc, "opcode %#02x", uint8(ins.Op))
+	}
+	f := formFields[info.Form]
+	switch {
+	case !f.dst && ins.Dst != 0, !f.src && ins.Src != 0, !f.off && ins.Off != 0, !f.imm && ins.Imm != 0:
+		return fault(ReasonReserved, pc, "%s", describe(ins))
+	case ins.Dst >= numRegs || ins.Src >= numRegs:
+		return fault(ReasonBadRegister, pc, "r%d, r%d; r10 is the last", ins.Dst, ins.Src)
+	case f.writesDst && ins.Dst == R10:
+		return fault(ReasonBadRegister, pc, "r10 is read-only")
+	}
+	return variant(pc, ins, info)
+}
+
+// variant checks the fields that choose among variants of an opcode.
+func variant(pc int, ins Instruction, info *OpInfo) error {
+	switch info.Form {
+	case FormALUImm, FormALUReg:
+		return arithmeticVariant(pc, ins, info)
+	case FormEnd:
+		if ins.Imm != 16 && ins.Imm != 32 && ins.Imm != 64 {
+			return fault(ReasonBadOpcode, pc, "swap of %d bits; 16, 32 or 64", ins.Imm)
+		}
+	case FormLoadWide:
+		if ins.Src != 0 {
+			return fault(ReasonBadOpcode, pc, "wide constant of kind %d; only plain numbers here", ins.Src)
+		}
+	case FormCall:
+		if ins.Src != 0 {
+			return fault(ReasonCall, pc, "call of kind %d; only helper functions here", ins.Src)
+		}
+	}
+	return nil
+}
+
+// arithmeticVariant checks the off of arithmetic, which makes it signed or sign-extending, and its constant.
+func arithmeticVariant(pc int, ins Instruction, info *OpInfo) error {
+	division := info.ALU == Div || info.ALU == Mod
+	bits := int32(32)
+	if info.Wide {
+		bits = 64
+	}
+	if ins.Off != 0 {
+		signExtends := info.ALU == Mov && info.Form == FormALUReg && (ins.Off == 8 || ins.Off == 16 || ins.Off == 32 && info.Wide)
+		if !signExtends && !(division && ins.Off == 1) {
+			return fault(ReasonReserved, pc, "off is %d", ins.Off)
+		}
+	}
+	if info.Form != FormALUImm {
+		return nil
+	}
+	switch {
+	case division && ins.Imm == 0:
+		return &Error{Reason: ReasonZeroDivisor, PC: pc}
+	case (info.ALU == Lsh || info.ALU == Rsh || info.ALU == Arsh) && (ins.Imm < 0 || ins.Imm >= bits):
+		return fault(ReasonShiftRange, pc, "by %d, %d is the most", ins.Imm, bits-1)
+	}
+	return nil
+}
+
+// fields says which fields a form uses.
+type fields struct{ dst, src, off, imm, writesDst bool }
+
+var formFields = [...]fields{
+	FormALUImm:   {dst: true, off: true, imm: true, writesDst: true},
+	FormALUReg:   {dst: true, src: true, off: true, writesDst: true},
+	FormNeg:      {dst: true, writesDst: true},
+	FormEnd:      {dst: true, imm: true, writesDst: true},
+	FormLoad:     {dst: true, src: true, off: true, writesDst: true},
+	FormStoreImm: {dst: true, off: true, imm: true},
+	FormStoreReg: {dst: true, src: true, off: true},
+	FormLoadAbs:  {imm: true},
+	FormLoadInd:  {src: true, imm: true},
+	FormLoadWide: {dst: true, src: true, imm: true, writesDst: true},
+	FormJump:     {off: true},
+	FormJumpLong: {imm: true},
+	FormCondImm:  {dst: true, off: true, imm: true},
+	FormCondReg:  {dst: true, src: true, off: true},
+	FormCall:     {src: true, imm: true},
+	FormExit:     {},
+}
+
+func describe(ins Instruction) string {
+	return fmt.Sprintf("opcode %#02x with dst %d, src %d, off %d, imm %d", uint8(ins.Op), ins.Dst, ins.Src, ins.Off, ins.Imm)
+}

@@ -1,0 +1,82 @@
+package translate
+
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// fields are the extensions that are a word of the SkBuff.
+var fields = map[cbpf.Ext]struct {
+	off       int16
+	bigEndian bool // 16 bits in network order
+}{
+	cbpf.ExtProto:       {ebpf.SkbProtocol, true},
+	cbpf.ExtPktType:     {ebpf.SkbPktType, false},
+	cbpf.ExtMark:        {ebpf.SkbMark, false},
+	cbpf.ExtQueue:       {ebpf.SkbQueue, false},
+	cbpf.ExtRxHash:      {ebpf.SkbHash, false},
+	cbpf.ExtVlanTCI:     {ebpf.SkbVlanTCI, false},
+	cbpf.ExtVlanPresent: {ebpf.SkbVlanPresent, false},
+	cbpf.ExtVlanTPID:    {ebpf.SkbVlanProto, true},
+}
+
+// helpers are the extensions that are the result of a helper function.
+var helpers = map[cbpf.Ext]int32{
+	cbpf.ExtCPU:    ebpf.HelperProcessorID,
+	cbpf.ExtRandom: ebpf.HelperPrandomU32,
+}
+
+// extension loads a property of the packet into A.
+func (e *emitter) extension(pc int, ext cbpf.Ext) error {
+	if f, ok := fields[ext]; ok {
+		e.field(e, regA, f.off)
+		if f.bigEndian {
+			e.b.Emit(ebpf.ToBE(regA, 16))
+		}
+		return nil
+	}
+	if id, ok := helpers[ext]; ok {
+		e.b.Emit(ebpf.CallHelper(id), ebpf.Mov.Reg32(regA, regA))
+		return nil
+	}
+	switch ext {
+	case cbpf.ExtXorX:
+		e.b.Emit(ebpf.Xor.Reg32(regA, regX))
+		return nil
+	case cbpf.ExtIfIndex:
+		e.ifIndex()
+		return nil
+	case cbpf.ExtHaType:
+		if n, ok := e.hatype(); ok {
+			e.b.Emit(ebpf.Mov.Imm32(regA, uint32(n)))
+			return nil
+		}
+	}
+	return e.unsupported(pc, ext)
+}
+
+// ifIndex ends the program with what A holds when there is no interface, which the SkBuff shows as index 0.
+func (e *emitter) ifIndex() {
+	known := e.b.NewLabel()
+	e.field(e, regTmp, ebpf.SkbIfIndex)
+	e.b.Branch(ebpf.JNe.Imm32(regTmp, 0), known)
+	e.b.Emit(ebpf.Return())
+	e.b.Place(known)
+	e.b.Emit(ebpf.Mov.Reg32(regA, regTmp))
+}
+
+// lacking says, for the extensions without a field or helper, what is missing and what to do.
+var lacking = map[cbpf.Ext][2]string{
+	cbpf.ExtHaType:     {"no field of struct __sk_buff holds the type of the interface", "leave it out where all interfaces are alike"},
+	cbpf.ExtNlattr:     {"no helper function searches netlink attributes", "attach the classic program, with SO_ATTACH_FILTER"},
+	cbpf.ExtNlattrNest: {"no helper function searches netlink attributes", "attach the classic program, with SO_ATTACH_FILTER"},
+	cbpf.ExtPayOff:     {"no helper function dissects the packet", "compute the offset from the header lengths in the filter itself"},
+}
+
+func (e *emitter) unsupported(pc int, ext cbpf.Ext) error {
+	why := lacking[ext]
+	if _, isUser := e.access.(*user); isUser && ext == cbpf.ExtHaType {
+		why = [2]string{"the type of the interface is not known", "say it, with Options.HaType or --linktype"}
+	}
+	return &UnsupportedError{PC: pc, Ext: ext, Target: e.target, Why: why[0], Instead: why[1]}
+}

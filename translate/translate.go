@@ -1,0 +1,66 @@
+package translate
+
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// Options say what to translate for. The zero value is the plain translation for User.
+type Options struct {
+	Target Target
+
+	// NetOff is the place of the network header in the packets that User programs get, for loads through the kernel's
+	// NET window; 14 for Ethernet. Other targets ask the kernel.
+	NetOff uint16
+	// HaType is the ARPHRD_* number of the interface (1 for Ethernet), which User programs have no other way to know;
+	// 0 stands for unknown, and then `ld hatype` is refused.
+	HaType uint16
+}
+
+// Result is a translated program and what there is to tell of it.
+type Result struct {
+	Target  Target
+	Program ebpf.Program
+	// PCs holds, for each slot of Program, the pc of the classic instruction that it came from, or NoPC.
+	PCs []int
+	// Licence is the licence string that the program needs to be loaded with; empty: any.
+	Licence string
+	Stats   Stats
+}
+
+// NoPC marks instructions that no classic one stands for: those of the entry and of the common drop.
+const NoPC = -1
+
+// Stats are the measures of a translation.
+type Stats struct {
+	Classic int // instructions of the classic program
+	Dead    int // of which no path reaches
+	Slots   int // slots of the extended program
+	Stack   int // bytes of stack used
+}
+
+// Translate turns p into an extended program for the target. It returns cbpf.Errors where the kernel would refuse p, an
+// *UnsupportedError where the target cannot express it. The verdict is the uint32 in r0 at exit.
+func Translate(p cbpf.Program, opts Options) (*Result, error) {
+	if err := cbpf.Validate(p); err != nil {
+		return nil, err
+	}
+	access, err := opts.Target.access(p, opts)
+	if err != nil {
+		return nil, err
+	}
+	e := newEmitter(p, opts.Target, access)
+	if err := e.emit(); err != nil {
+		return nil, err
+	}
+	slots, origins, err := e.b.Program()
+	if err != nil {
+		return nil, err
+	}
+	return &Result{
+		Target:  opts.Target,
+		Program: slots,
+		PCs:     origins,
+		Stats:   Stats{Classic: len(p), Dead: len(p) - e.live, Slots: len(slots), Stack: e.stack},
+	}, nil
+}
