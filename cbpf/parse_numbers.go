@@ -1,0 +1,129 @@
+package cbpf
+
+import (
+	"strings"
+
+	"golang.org/x/net/bpf"
+)
+
+// fields are the four numbers of a row, in order, and the greatest value of each.
+var fields = [...]struct {
+	name  string
+	limit uint32
+}{
+	{"code", 0xffff},
+	{"jt", 0xff},
+	{"jf", 0xff},
+	{"k", 0xffffffff},
+}
+
+// decimal reads what tcpdump -ddd prints: the count on the first line, then one instruction a line.
+func (p *parser) decimal() {
+	header, _ := p.nextLine()
+	count := p.count(header)
+	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
+		ins, _ := p.row(line, cutField)
+		p.add(ins)
+	}
+	p.checkCount(count)
+}
+
+// xtbpf reads the count and the instructions, with commas between them and perhaps one behind them.
+func (p *parser) xtbpf() {
+	header, _ := p.nextItem()
+	count := p.count(header)
+	for item, ok := p.nextItem(); ok; item, ok = p.nextItem() {
+		ins, _ := p.row(item, cutField)
+		p.add(ins)
+	}
+	p.checkCount(count)
+}
+
+// nextItem consumes the text up to and with the next comma. Blank text at the very end is no item.
+func (p *parser) nextItem() (item string, ok bool) {
+	p.skipBlank()
+	p.line = p.next
+	if p.text == "" {
+		return "", false
+	}
+	item, p.text, _ = strings.Cut(p.text, ",")
+	p.next += strings.Count(item, "\n")
+	return trim(item), true
+}
+
+// count reads the number of instructions that follow; -1 stands for one that cannot be read.
+func (p *parser) count(text string) int {
+	v, reason := number(text, maxInsns)
+	if reason != "" {
+		p.failHeader(reason, "%s, where a count of at most %d is expected", quote(text), maxInsns)
+		return -1
+	}
+	return int(v)
+}
+
+// checkCount compares the count, where it is known, with the number of instructions found.
+func (p *parser) checkCount(count int) {
+	if count >= 0 && count != len(p.prog) {
+		p.failHeader(WrongCount, "%d announced, %d found", count, len(p.prog))
+	}
+}
+
+// cStruct reads rows of C, as many to a line as there are. A comma may follow each.
+func (p *parser) cStruct() {
+	for p.skipBlank(); p.text != ""; p.skipBlank() {
+		p.line = p.next
+		if between := p.upTo("{"); between != "" {
+			p.fail(BadRow, "%s, where { is expected", quote(between))
+			continue
+		}
+		p.text = p.text[1:]
+		row := p.upTo("{}")
+		if !strings.HasPrefix(p.text, "}") {
+			p.fail(BadRow, "%s, where } is expected at the end", quote(row))
+			continue
+		}
+		ins, _ := p.row(row, cutComma)
+		p.add(ins)
+		p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
+	}
+}
+
+// upTo consumes the text in front of the first of these bytes, or all of it, and returns it trimmed.
+func (p *parser) upTo(stops string) string {
+	end := strings.IndexAny(p.text, stops)
+	if end < 0 {
+		end = len(p.text)
+	}
+	s := p.text[:end]
+	p.text = p.text[end:]
+	p.next += strings.Count(s, "\n")
+	return trim(s)
+}
+
+// row reads the four numbers of an instruction; cut returns the first of a text and what follows it. If it returns
+// false, the fault is recorded.
+func (p *parser) row(text string, cut func(string) (string, string)) (ins bpf.RawInstruction, ok bool) {
+	var words [len(fields)]string
+	found := 0
+	for rest := trim(text); rest != ""; found++ {
+		var word string
+		word, rest = cut(rest)
+		if found < len(words) {
+			words[found] = word
+		}
+	}
+	if found != len(fields) {
+		p.fail(BadRow, "%s has %d, and code, jt, jf, k are expected", quote(text), found)
+		return ins, false
+	}
+	var v [len(fields)]uint32
+	ok = true
+	for i, field := range fields {
+		var reason Reason
+		if v[i], reason = number(words[i], field.limit); reason != "" {
+			p.failNumber(reason, field.name, words[i], field.limit)
+			ok = false
+		}
+	}
+	return bpf.RawInstruction{Op: uint16(v[0]), Jt: uint8(v[1]), Jf: uint8(v[2]), K: v[3]}, ok
+}

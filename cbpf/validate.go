@@ -1,0 +1,146 @@
+package cbpf
+
+import (
+	"fmt"
+
+	"golang.org/x/net/bpf"
+)
+
+// Faults of a program: the rules of the kernel, bpf_check_classic and check_load_and_stores in net/core/filter.c
+// (Linux 6.18). Empty and TooManyInsns are two more.
+const (
+	UnknownOpcode    Reason = "unknown opcode"
+	DivisionByZero   Reason = "division by zero"
+	ShiftTooFar      Reason = "shift too far"
+	NoSuchWord       Reason = "no such word of scratch memory"
+	JumpOutside      Reason = "jump past the end"
+	UnknownExtension Reason = "unknown extension"
+	NoReturn         Reason = "program does not end with a return"
+	UnsetWord        Reason = "scratch memory read before it is written"
+)
+
+// maxViolations bounds what Validate reports. A program that breaks more rules than that is no program.
+const maxViolations = 100
+
+// Validate reports whether the kernel's classic checker accepts a program. If not, the error is an Errors with every
+// violation in order of pc, up to a hundred. Unreachable code is judged like any other.
+//
+// An accepted program may still fail to load: the kernel limits the memory of a socket and the reach of the jumps after
+// its own conversion.
+func Validate(p Program) error {
+	v := validator{prog: p, unset: 0xffff, masks: make([]uint16, len(p))}
+	switch {
+	case len(p) == 0:
+		v.fail(-1, Empty, "1 to %d are accepted", MaxInsns)
+	case len(p) > MaxInsns:
+		v.fail(-1, TooManyInsns, "%d, %d are the most", len(p), MaxInsns)
+	}
+	for pc := 0; pc < len(p) && len(v.errs) < maxViolations; pc++ {
+		v.check(pc, p[pc])
+		v.flow(pc, p[pc])
+	}
+	if last := len(p) - 1; last >= 0 && !isReturn(p[last].Op) {
+		v.fail(last, NoReturn, "the last instruction must be `ret #k` or `ret`")
+	}
+	return v.errs.asError()
+}
+
+func isReturn(code uint16) bool { return code == OpRetK || code == OpRetA }
+
+// validator holds the state of one pass over a program, with that of the scratch dataflow.
+type validator struct {
+	prog  Program
+	errs  Errors
+	unset uint16   // the words that may be unset at the pc being checked, one bit a word; the kernel keeps the complement
+	masks []uint16 // for each pc, the words that may be unset on a jump to it
+}
+
+func (v *validator) fail(pc int, r Reason, format string, args ...any) {
+	if len(v.errs) < maxViolations {
+		v.errs = append(v.errs, &Error{Reason: r, PC: pc, Detail: fmt.Sprintf(format, args...)})
+	}
+}
+
+// check applies the rules that look at one instruction alone.
+func (v *validator) check(pc int, ins bpf.RawInstruction) {
+	info := Info(ins.Op)
+	if info == nil {
+		v.fail(pc, UnknownOpcode, "0x%x", ins.Op)
+		return
+	}
+	switch info.Form {
+	case FormImm:
+		v.checkImm(pc, ins, info)
+	case FormMem:
+		if ins.K >= ScratchWords {
+			v.fail(pc, NoSuchWord, "M[%d], M[%d] is the last", ins.K, ScratchWords-1)
+		}
+	case FormJump:
+		v.checkTarget(pc, "target", uint64(ins.K))
+	case FormCondK, FormCondX:
+		v.checkTarget(pc, "jt", uint64(ins.Jt))
+		v.checkTarget(pc, "jf", uint64(ins.Jf))
+	case FormAbs:
+		if ext, ok := Extension(ins.K); ok && ext.String() == "" {
+			v.fail(pc, UnknownExtension, "offset 0x%x is extension %d, and there are the multiples of 4 up to %d",
+				ins.K, uint32(ext), uint32(Exts[len(Exts)-1].Ext))
+		}
+	}
+}
+
+// checkImm applies the rules on constant operands. Only arithmetic has any: Fn is 0 for the other opcodes.
+func (v *validator) checkImm(pc int, ins bpf.RawInstruction, info *OpInfo) {
+	switch info.Fn {
+	case Div, Mod:
+		if ins.K == 0 {
+			v.fail(pc, DivisionByZero, "%s #0", info.Name)
+		}
+	case Lsh, Rsh:
+		if ins.K >= 32 {
+			v.fail(pc, ShiftTooFar, "%s #%d, 31 is the most", info.Name, ins.K)
+		}
+	}
+}
+
+// checkTarget checks a jump over skip instructions. Backward jumps cannot be said: to the kernel they go far forward.
+func (v *validator) checkTarget(pc int, name string, skip uint64) {
+	if target := uint64(pc) + 1 + skip; target >= uint64(len(v.prog)) {
+		v.fail(pc, JumpOutside, "%s %d, the last instruction is %d", name, target, len(v.prog)-1)
+	}
+}
+
+// flow follows which words of scratch memory may be unset, in one pass, as the kernel does: a word is unset at pc if it
+// is on any way there. Behind a jump only the jumps to a place count, so that what none reaches has every word set;
+// behind a return it is as in front of it, though nothing flows there.
+func (v *validator) flow(pc int, ins bpf.RawInstruction) {
+	v.unset |= v.masks[pc]
+	info := Info(ins.Op)
+	if info == nil {
+		return
+	}
+	switch info.Form {
+	case FormMem:
+		word := uint16(1) << (ins.K % ScratchWords)
+		switch {
+		case ins.K >= ScratchWords: // already refused
+		case info.Writes&Mem != 0:
+			v.unset &^= word
+		case v.unset&word != 0:
+			v.fail(pc, UnsetWord, "M[%d]; a store must come first on every way to it", ins.K)
+		}
+	case FormJump:
+		v.join(uint64(pc) + 1 + uint64(ins.K))
+		v.unset = 0
+	case FormCondK, FormCondX:
+		v.join(uint64(pc) + 1 + uint64(ins.Jt))
+		v.join(uint64(pc) + 1 + uint64(ins.Jf))
+		v.unset = 0
+	}
+}
+
+// join carries what is unset to the target of a jump; one outside of the program is refused already.
+func (v *validator) join(target uint64) {
+	if target < uint64(len(v.masks)) {
+		v.masks[target] |= v.unset
+	}
+}
