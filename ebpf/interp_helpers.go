@@ -1,0 +1,67 @@
+package ebpf
+
+import "math"
+
+// helper is a function of the kernel that programs may call. run takes its arguments from R1 on and returns its result.
+type helper struct {
+	name string // as the kernel prints it
+	run  func(*machine) uint64
+}
+
+// helpers are the functions that Run knows, by number.
+var helpers = map[int32]helper{
+	HelperPrandomU32:   {"bpf_get_prandom_u32", (*machine).prandomU32},
+	HelperProcessorID:  {"bpf_get_smp_processor_id", func(m *machine) uint64 { return uint64(m.pkt.CPU) }},
+	HelperSkbLoadBytes: {"bpf_skb_load_bytes", (*machine).skbLoadBytes},
+}
+
+// helperName is the kernel's name of a helper; "unknown", as the kernel says it, for others.
+func helperName(id int32) string {
+	if h, ok := helpers[id]; ok {
+		return h.name
+	}
+	return "unknown"
+}
+
+// call executes the call of a helper.
+func (m *machine) call(i Instruction) {
+	h, ok := helpers[i.Imm]
+	if !ok || i.Src != CallKindHelper {
+		m.fail(ReasonCall, "function %d of kind %d", i.Imm, i.Src)
+		return
+	}
+	result := h.run(m)
+	m.clobber()
+	m.put(R0, result)
+}
+
+func (m *machine) prandomU32() uint64 {
+	if m.pkt.Random == nil {
+		return 0
+	}
+	return uint64(m.pkt.Random())
+}
+
+// efault is what helpers return for bytes that are not there.
+const efault = ^uint64(14 - 1) // -14
+
+// skbLoadBytes(skb, offset, to, n) copies n bytes of packet to the stack. Where they do not exist it zeroes the stack and
+// returns -EFAULT (bpf_skb_load_bytes, net/core/filter.c).
+func (m *machine) skbLoadBytes() uint64 {
+	skb, offset, to, n := m.get(R1), uint32(m.get(R2)), m.get(R3), m.get(R4)
+	switch {
+	case m.abi != Socket || skb != skbBase:
+		m.fail(ReasonCall, "r1 must be the context of a socket program")
+		return 0
+	case n == 0 || n > StackSize:
+		m.fail(ReasonCall, "%d bytes; 1 to %d fit the stack", n, StackSize)
+		return 0
+	}
+	b := m.writable(to, int(n))
+	if offset > math.MaxInt32 || int(offset) > len(m.pkt.Data)-len(b) {
+		clear(b)
+		return efault
+	}
+	copy(b, m.pkt.Data[offset:])
+	return 0
+}

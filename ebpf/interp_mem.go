@@ -1,0 +1,122 @@
+package ebpf
+
+import "encoding/binary"
+
+// ReasonPacketRange is for plain loads; LoadAbs and LoadInd may leave the packet.
+const ReasonPacketRange Reason = "the access leaves the packet"
+
+// An address names its region in the upper half and an offset in the lower, so that sums and differences work as on any
+// machine. What lies less than slack in front of a region still counts as an attempt at it.
+const (
+	dataBase  uint64 = 0x100 << 32 // Packet.Data
+	skbBase   uint64 = 0x200 << 32 // Packet.Skb
+	stackBase uint64 = 0x300 << 32 // the lowest byte of the stack
+
+	slack = 1 << 16
+)
+
+// bytes returns the n bytes at the address; nil with a fault where they are not all in one region. at is the offset of
+// the first.
+func (m *machine) bytes(addr uint64, n int) (b []byte, base uint64, at int) {
+	base = (addr + slack) >> 32 << 32
+	offset := int64(addr - base)
+	reason := ReasonNotPointer
+	switch base {
+	case dataBase:
+		b, reason = m.pkt.Data, ReasonPacketRange
+	case skbBase:
+		b, reason = m.context(), ReasonContextRange
+	case stackBase:
+		b, reason = m.stack[:], ReasonStackRange
+	}
+	if offset < 0 || offset > int64(len(b)-n) {
+		m.fail(reason, "%d bytes at %#x: offset %d, %d is the size", n, addr, offset, len(b))
+		return nil, base, 0
+	}
+	return b[offset:][:n], base, int(offset)
+}
+
+// context is the SkBuff as bytes.
+func (m *machine) context() []byte {
+	if m.skbMade {
+		return m.skb[:]
+	}
+	skb := m.pkt.Skb
+	if skb == nil {
+		skb = &SkBuff{Len: m.pkt.WireLen}
+	}
+	skb.put(m.skb[:])
+	m.skbMade = true
+	return m.skb[:]
+}
+
+// put writes the struct as the C compiler lays it out, in host order.
+func (s *SkBuff) put(b []byte) {
+	if _, err := binary.Encode(b, binary.NativeEndian, s); err != nil {
+		panic("ebpf: SkBuff is larger than SkbSize")
+	}
+}
+
+// load reads memory.
+func (m *machine) load(addr uint64, info *OpInfo) uint64 {
+	b, base, at := m.bytes(addr, info.Size)
+	if base == stackBase && b != nil && !m.isWritten(at, info.Size) {
+		m.fail(ReasonStackUnset, "%d bytes at r10%+d", info.Size, at-StackSize)
+	}
+	var v uint64
+	switch len(b) {
+	case 1:
+		v = uint64(b[0])
+	case 2:
+		v = uint64(binary.NativeEndian.Uint16(b))
+	case 4:
+		v = uint64(binary.NativeEndian.Uint32(b))
+	case 8:
+		v = binary.NativeEndian.Uint64(b)
+	}
+	if info.Signed {
+		return signExtend(v, 8*info.Size)
+	}
+	return v
+}
+
+// store writes memory.
+func (m *machine) store(addr uint64, n int, v uint64) {
+	b := m.writable(addr, n)
+	switch len(b) {
+	case 1:
+		b[0] = byte(v)
+	case 2:
+		binary.NativeEndian.PutUint16(b, uint16(v))
+	case 4:
+		binary.NativeEndian.PutUint32(b, uint32(v))
+	case 8:
+		binary.NativeEndian.PutUint64(b, v)
+	}
+}
+
+// writable returns n bytes that the caller is about to write, all of them.
+func (m *machine) writable(addr uint64, n int) []byte {
+	b, base, at := m.bytes(addr, n)
+	if b == nil {
+		return nil
+	}
+	if base != stackBase {
+		m.fail(ReasonReadOnly, "%d bytes at %#x", n, addr)
+		return nil
+	}
+	for i := at; i < at+n; i++ {
+		m.written[i/64] |= 1 << (i % 64)
+	}
+	return b
+}
+
+// isWritten reports whether all n bytes of the stack from the given one on hold something.
+func (m *machine) isWritten(at, n int) bool {
+	for i := at; i < at+n; i++ {
+		if m.written[i/64]>>(i%64)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
