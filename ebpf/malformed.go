@@ -19,18 +19,16 @@ const (
 )
 
 // Malformed says what is wrong with the instruction taken by itself, "" if nothing is: what it accepts has a meaning in
-// RFC 9669. The second slot of a wide constant is no instruction: see WideSecond.
+// RFC 9669. ReasonBadRegister says that it has a meaning but for the registers 11 to 15. The second slot of a wide
+// constant is no instruction: see WideSecond.
 func (i Instruction) Malformed() Reason {
 	info := i.Op.Info()
 	if info.Form == FormInvalid {
 		return ReasonBadOpcode
 	}
 	uses := &formFields[info.Form]
-	switch {
-	case !uses.dst && i.Dst != 0, !uses.src && i.Src != 0, !uses.off && i.Off != 0, !uses.imm && i.Imm != 0:
+	if !uses.dst && i.Dst != 0 || !uses.src && i.Src != 0 || !uses.off && i.Off != 0 || !uses.imm && i.Imm != 0 {
 		return ReasonReserved
-	case i.Dst >= numRegs || i.Src >= numRegs:
-		return ReasonBadRegister
 	}
 	switch info.Form {
 	case FormALUImm, FormALUReg:
@@ -49,6 +47,9 @@ func (i Instruction) Malformed() Reason {
 		if i.Src > WideMapIndexValue {
 			return ReasonBadOpcode
 		}
+	}
+	if i.Dst >= numRegs || i.Src >= numRegs {
+		return ReasonBadRegister
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ import (
 type Dialect uint8
 
 // The dialects. Both write a well-formed instruction (see Instruction.Malformed) so that its text names every field that
-// counts. Any other slot is
+// counts; registers 11 to 15 may occur in it, as they do in what the kernel makes of a program. Any other slot is
 //
 //	.insn 0xbf21050000000000 ; r1 = r2
 //
@@ -56,7 +56,7 @@ func (p Program) Line(pc int, d Dialect) (text string, slots int) {
 	i := p[pc]
 	if i.Op == OpLoadWide {
 		value, ok := p.Wide(pc)
-		if text, whole := d.wide(i, value); ok && whole && i.Malformed() == "" {
+		if text, whole := d.wide(i, value); ok && whole && i.printable() {
 			return d.tag(i) + text, 2
 		}
 		return raw(i), 1
@@ -65,10 +65,16 @@ func (p Program) Line(pc int, d Dialect) (text string, slots int) {
 	switch {
 	case text == "":
 		return raw(i), 1
-	case i.Malformed() != "":
+	case !i.printable():
 		return raw(i) + " ; " + d.tag(i) + text, 1
 	}
 	return d.tag(i) + text, 1
+}
+
+// printable reports whether the text of the instruction loses nothing.
+func (i Instruction) printable() bool {
+	reason := i.Malformed()
+	return reason == "" || reason == ReasonBadRegister
 }
 
 func raw(i Instruction) string {

@@ -46,6 +46,8 @@ var texts = []struct {
 	{Program{{Op: OpCall, Src: 2, Imm: 5}}, "call kernel-function#5", "(85) call kernel-function#5"},
 	{Program{Return()}, "exit", "(95) exit"},
 
+	{Program{Mov.Reg(11, 15)}, "r11 = r15", "(bf) r11 = r15"},
+
 	{wide(0, 0x1ffffffff), "r2 = 8589934591 ll", "(18) r2 = 0x1ffffffff"},
 	{wide(1, 7), "ld_pseudo r2, 1, 7", "(18) r2 = map[id:7]"},
 	{wide(2, 4<<32|7), "ld_pseudo r2, 2, 17179869191", "(18) r2 = map[id:7][0]+4"},
@@ -60,7 +62,7 @@ var texts = []struct {
 	{Program{{Op: 0x18, Dst: R2, Imm: 1}}, ".insn 0x1802000001000000", ".insn 0x1802000001000000"},
 	{Program{{Op: 0xbf, Dst: R1, Src: R2, Off: 5}}, ".insn 0xbf21050000000000 ; r1 = r2", ".insn 0xbf21050000000000 ; (bf) r1 = r2"},
 	{Program{{Op: 0x95, Imm: 1}}, ".insn 0x9500000001000000 ; exit", ".insn 0x9500000001000000 ; (95) exit"},
-	{Program{{Op: 0x0f, Dst: 12, Src: 11}}, ".insn 0x0fbc000000000000 ; r12 += r11", ".insn 0x0fbc000000000000 ; (0f) r12 += r11"},
+	{Program{{Op: 0x0f, Dst: 12, Src: 11, Off: 2}}, ".insn 0x0fbc020000000000 ; r12 += r11", ".insn 0x0fbc020000000000 ; (0f) r12 += r11"},
 	{Program{ToBE(R1, 17)}, ".insn 0xdc01000011000000 ; r1 = be17 r1", ".insn 0xdc01000011000000 ; (dc) r1 = be17 r1"},
 }
 

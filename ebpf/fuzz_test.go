@@ -1,0 +1,172 @@
+package ebpf_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	. "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// samples holds every opcode with all values of a few fields that make a well-formed instruction.
+func samples() (p Program) {
+	for op := range 256 {
+		for _, off := range []int16{0, 1, 8, 16, 32, -300} {
+			for _, imm := range []int32{0, 1, 16, 64, -7, 1 << 30} {
+				for _, regs := range [][2]Register{{0, 0}, {1, 2}, {10, 9}, {3, 0}, {0, 4}, {0, 1}} {
+					i := Instruction{Op: Opcode(op), Dst: regs[0], Src: regs[1], Off: off, Imm: imm}
+					if i.Malformed() != "" {
+						continue
+					}
+					p = append(p, i)
+					if i.Op == OpLoadWide {
+						p = append(p, Instruction{Imm: imm / 2})
+					}
+				}
+			}
+		}
+	}
+	return p
+}
+
+// seeds are programs that reach most of the interpreter.
+func seeds(add func(code []byte)) {
+	for _, p := range []Program{
+		{Mov.Reg(R6, R1), LoadAbs(2, 12), JEq.Imm32(R0, 0x800), Return()},
+		{Mov.Imm(R0, 0), Load(4, R5, R1, 0), ToBE(R5, 32), Store(8, RFP, -8, R5), Load(2, R0, RFP, -6), Return()},
+		{Mov.Reg(R3, RFP), Add.Imm(R3, -16), Mov.Imm(R4, 8), Mov.Imm(R2, 2), CallHelper(HelperSkbLoadBytes), Return()},
+		{{Op: OpLoadWide, Dst: R0, Imm: -1}, {Imm: 1}, Div.Reg(R0, R2), JSLt.Imm(R0, 7), Jump(), Return()},
+		samples(),
+	} {
+		add(Encode(p, binary.LittleEndian))
+	}
+}
+
+// Any program ends, in either ABI, with a result or an *Error that names a slot.
+func FuzzRun(f *testing.F) {
+	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes"), -3, true) })
+	f.Fuzz(func(t *testing.T, code, data []byte, netOff int, noLink bool) {
+		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
+		head := data[:len(data)/3]
+		pkt := &Packet{Data: data[len(head):], Head: head, NetOff: netOff, NoLink: noLink}
+		for _, abi := range []ABI{User, Socket} {
+			result, err := Run(p, abi, pkt)
+			again, err2 := Run(p, abi, pkt)
+			require.Equal(t, result, again)
+			require.Equal(t, err, err2)
+			if err == nil {
+				continue
+			}
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			require.NotEmpty(t, e.Reason)
+			require.Less(t, e.PC, max(len(p), 1))
+		}
+	})
+}
+
+// A program that Check accepts has no fault when it runs, but for accesses that are not proved.
+func FuzzCheckThenRun(f *testing.F) {
+	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes")) })
+	f.Fuzz(func(t *testing.T, code, data []byte) {
+		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
+		for _, abi := range []ABI{User, Socket} {
+			facts, err := Check(p, abi)
+			if err != nil {
+				continue
+			}
+			_, err = Run(p, abi, &Packet{Data: data})
+			var e *Error
+			if err != nil {
+				require.ErrorAs(t, err, &e)
+				require.False(t, facts.Access[e.PC] == NoMemory || facts.Proved[e.PC], "%s: %s\n%s", abi, err, p)
+			}
+		}
+	})
+}
+
+// Two programs that differ in a bit differ in their text.
+func FuzzPrint(f *testing.F) {
+	seeds(func(code []byte) { f.Add(code, uint16(5)) })
+	f.Fuzz(func(t *testing.T, code []byte, bit uint16) {
+		code = code[:len(code)/SlotSize*SlotSize]
+		if len(code) == 0 {
+			return
+		}
+		p, err := Decode(code, binary.LittleEndian)
+		require.NoError(t, err)
+		code[int(bit)/8%len(code)] ^= 1 << (bit % 8)
+		q, err := Decode(code, binary.LittleEndian)
+		require.NoError(t, err)
+		for _, d := range []Dialect{LLVM, Xlated} {
+			require.NotEqual(t, Print(p, d), Print(q, d))
+		}
+	})
+}
+
+// The same for each bit of every kind of instruction.
+func TestEveryBitShows(t *testing.T) {
+	all := samples()
+	for pc := 0; pc < len(all); {
+		_, slots := all.Line(pc, LLVM)
+		p := all[pc:][:slots]
+		for bit := range slots * SlotSize * 8 {
+			code := Encode(p, binary.LittleEndian)
+			code[bit/8] ^= 1 << (bit % 8)
+			q, err := Decode(code, binary.LittleEndian)
+			require.NoError(t, err)
+			for _, d := range []Dialect{LLVM, Xlated} {
+				a, _ := p.Line(0, d)
+				b, _ := q.Line(0, d)
+				if a == b && slots == 2 { // both raw: the difference is in the second slot
+					a, b = Print(p, d), Print(q, d)
+				}
+				if a == b {
+					t.Fatalf("bit %d of %+v does not show in %q", bit, p, a)
+				}
+			}
+		}
+		pc += slots
+	}
+}
+
+// BenchmarkRun is a filter like the translation of `tcp dst port 443`.
+func BenchmarkRun(b *testing.B) {
+	p := Program{
+		Mov.Imm32(R0, 0),
+		jump(JLt.Imm(R2, 38), 17),
+		Load(2, R5, R1, 12),
+		ToBE(R5, 16),
+		jump(JNe.Imm32(R5, 0x800), 14),
+		Load(1, R5, R1, 23),
+		jump(JNe.Imm32(R5, 6), 12),
+		Load(2, R5, R1, 20),
+		ToBE(R5, 16),
+		jump(JSet.Imm32(R5, 0x1fff), 9),
+		Load(1, R6, R1, 14),
+		And.Imm32(R6, 15),
+		Lsh.Imm32(R6, 2),
+		Add.Reg(R6, R1),
+		Load(2, R5, R6, 16),
+		ToBE(R5, 16),
+		jump(JNe.Imm32(R5, 443), 2),
+		Mov.Imm32(R0, 0x40000),
+		Return(),
+		Return(),
+	}
+	data := make([]byte, 64)
+	data[12], data[14], data[23], data[36], data[37] = 8, 0x45, 6, 1, 0xbb
+	pkt := &Packet{Data: data, WireLen: 64}
+	b.ReportAllocs()
+	for b.Loop() {
+		if v, err := Run(p, User, pkt); v != 0x40000 {
+			b.Fatal(v, err)
+		}
+	}
+}
+
+func jump(i Instruction, off int16) Instruction {
+	i.Off = off
+	return i
+}
