@@ -1,0 +1,16 @@
+//go:build linux
+
+#include "textflag.h"
+#include "funcdata.h"
+
+// func callCode(code uintptr, a *args) uint64
+//
+// Not NOSPLIT: the assembler puts the check for stack space in front, so that the frame is really there. Generated code
+// uses [RSP+8, RSP+8+640) of it, seen from behind the CALL: frameSize in regs.go.
+TEXT ·callCode(SB), 0, $640-24
+	NO_LOCAL_POINTERS
+	MOVQ code+0(FP), AX
+	MOVQ a+8(FP), DI
+	CALL AX
+	MOVQ AX, ret+16(FP)
+	RET

@@ -1,0 +1,218 @@
+package jit
+
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// compiler turns one program into machine code, instruction by instruction.
+type compiler struct {
+	asm
+	prog   ebpf.Program
+	facts  *ebpf.Facts
+	at     []label // of each pc
+	starts []spot  // of each pc
+	exit   label   // the verdict is in RAX: go to the next packet
+	fault  label   // argFault is set: leave
+	faults []faultSite
+}
+
+// faultSite is where a failed check of the access at pc goes.
+type faultSite struct {
+	pc int
+	at label
+}
+
+// generate compiles a program that Check accepted, with the loop over packets around it. starts[pc] is where the code of
+// each instruction begins.
+//
+// The code is a leaf without a frame: it calls nothing, leaves RSP and RBP alone, and loops over nothing but packets.
+// So the Go runtime can find its way through it when a profile or a preemption signal arrives.
+func generate(p ebpf.Program, facts *ebpf.Facts) (code []byte, starts []int) {
+	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p))}
+	for pc := range p {
+		c.at[pc] = c.newLabel()
+	}
+	c.exit, c.fault = c.newLabel(), c.newLabel()
+	skb := usesSkb(p)
+	top, check, wrong := c.newLabel(), c.newLabel(), c.newLabel()
+
+	c.enter()
+	c.jump(always, check)
+	c.bind(top)
+	c.nextPacket(skb, wrong)
+	c.body()
+	c.bind(c.exit)
+	c.finishPacket(skb)
+	c.bind(check)
+	c.aluMem(true, aluCmp, regDesc, at(regArgs, argDescEnd))
+	c.jump(ccB, top)
+	c.ret()
+	c.leave(wrong)
+
+	code, place := c.assemble()
+	starts = make([]int, len(p))
+	for pc, s := range c.starts {
+		starts[pc] = place(s)
+	}
+	return code, starts
+}
+
+// usesSkb reports whether the program looks at its fourth argument.
+func usesSkb(p ebpf.Program) bool {
+	for _, ins := range p {
+		if ins.Src == ebpf.R4 || ins.Dst == ebpf.R4 {
+			return true
+		}
+	}
+	return false
+}
+
+// enter sets up the registers of the loop. RDI holds the block of arguments.
+func (c *compiler) enter() {
+	c.move(true, regArgs, rdi)
+	c.load(8, regDesc, at(regArgs, argDescs))
+	c.load(8, regOut, at(regArgs, argOut))
+	c.load(8, rax, at(regArgs, argCount))
+	c.imulImm(true, rax, direct(rax), descSize)
+	c.aluReg(true, aluAdd, direct(rax), regDesc)
+	c.store(8, at(regArgs, argDescEnd), rax)
+}
+
+// nextPacket puts the arguments of the program into their registers, once the descriptor is found to be inside the buffer.
+func (c *compiler) nextPacket(skb bool, wrong label) {
+	data, caplen := x86[ebpf.R1], x86[ebpf.R2]
+	c.load(4, rax, at(regDesc, descOff))
+	c.load(4, caplen, at(regDesc, descCapLen))
+	c.move(true, regTmp, rax)
+	c.aluReg(true, aluAdd, direct(regTmp), caplen)
+	c.aluMem(true, aluCmp, regTmp, at(regArgs, argBufLen))
+	c.jump(ccA, wrong)
+	c.load(8, data, at(regArgs, argBuf))
+	c.aluReg(true, aluAdd, direct(data), rax)
+	c.load(4, x86[ebpf.R3], at(regDesc, descWireLen))
+	if skb {
+		c.load(8, x86[ebpf.R4], at(regArgs, argSkb))
+	}
+}
+
+// finishPacket stores the verdict and moves on.
+func (c *compiler) finishPacket(skb bool) {
+	c.store(4, at(regOut, 0), rax)
+	c.aluImm(true, aluAdd, direct(regOut), 4)
+	c.aluImm(true, aluAdd, direct(regDesc), descSize)
+	if skb {
+		c.load(8, regTmp, at(regArgs, argSkbStep))
+		c.aluReg(true, aluAdd, at(regArgs, argSkb), regTmp)
+	}
+}
+
+// leave emits what happens when an access or a descriptor fails its check.
+func (c *compiler) leave(wrong label) {
+	for _, f := range c.faults {
+		c.bind(f.at)
+		c.storeImm(8, at(regArgs, argFault), int32(f.pc)+1)
+		c.jump(always, c.fault)
+	}
+	c.bind(wrong)
+	c.storeImm(8, at(regArgs, argFault), badDesc)
+	c.bind(c.fault)
+	c.aluMem(true, aluSub, regDesc, at(regArgs, argDescs))
+	c.store(8, at(regArgs, argAt), regDesc)
+	c.ret()
+}
+
+// body compiles the instructions.
+func (c *compiler) body() {
+	for pc := 0; pc < len(c.prog); pc++ {
+		c.bind(c.at[pc])
+		c.starts[pc] = c.here()
+		c.insn(pc)
+		if c.prog[pc].Op == ebpf.OpLoadWide {
+			pc++
+			c.starts[pc] = c.here()
+		}
+	}
+}
+
+// insn compiles the instruction at pc.
+func (c *compiler) insn(pc int) {
+	ins := c.prog[pc]
+	info := ins.Op.Info()
+	switch info.Form {
+	case ebpf.FormALUImm, ebpf.FormALUReg:
+		c.arithmetic(ins, info)
+	case ebpf.FormNeg:
+		c.neg(info.Wide, x86[ins.Dst])
+	case ebpf.FormEnd:
+		c.swap(ins, info)
+	case ebpf.FormLoadWide:
+		c.movImm(x86[ins.Dst], uint64(uint32(ins.Imm))|uint64(uint32(c.prog[pc+1].Imm))<<32)
+	case ebpf.FormLoad:
+		c.memLoad(pc, ins, info)
+	case ebpf.FormStoreImm:
+		c.storeImm(info.Size, c.address(ins.Dst, ins.Off), ins.Imm)
+	case ebpf.FormStoreReg:
+		c.memStore(ins, info)
+	case ebpf.FormCondImm, ebpf.FormCondReg, ebpf.FormJump, ebpf.FormJumpLong:
+		c.branch(pc, ins, info)
+	case ebpf.FormCall:
+		c.call(ins.Imm)
+	case ebpf.FormExit:
+		if pc != len(c.prog)-1 {
+			c.jump(always, c.exit)
+		}
+	}
+}
+
+func (c *compiler) move(wide bool, dst, src reg) {
+	c.rm(form{op: []byte{0x89}, wide: wide}, src, direct(dst))
+}
+
+// source returns the register that holds r; the frame pointer has to be computed first.
+func (c *compiler) source(r ebpf.Register) reg {
+	if r == ebpf.RFP {
+		c.lea(regTmp, at(rsp, frameTop))
+		return regTmp
+	}
+	return x86[r]
+}
+
+// address is the memory at r+off.
+func (c *compiler) address(r ebpf.Register, off int16) operand {
+	if r == ebpf.RFP {
+		return at(rsp, frameTop+int32(off))
+	}
+	return at(x86[r], int32(off))
+}
+
+var conditions = map[ebpf.JumpOp]cond{
+	ebpf.JEq: ccE, ebpf.JNe: ccNE, ebpf.JSet: ccNE,
+	ebpf.JGt: ccA, ebpf.JGe: ccAE, ebpf.JLt: ccB, ebpf.JLe: ccBE,
+	ebpf.JSGt: ccG, ebpf.JSGe: ccGE, ebpf.JSLt: ccL, ebpf.JSLe: ccLE,
+}
+
+func (c *compiler) branch(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
+	target, _ := ins.Target(pc)
+	dst := x86[ebpf.R0]
+	if info.Form == ebpf.FormCondImm || info.Form == ebpf.FormCondReg {
+		dst = c.source(ins.Dst)
+	}
+	switch {
+	case info.Form == ebpf.FormJump || info.Form == ebpf.FormJumpLong:
+		if target != pc+1 {
+			c.jump(always, c.at[target])
+		}
+		return
+	case info.Form == ebpf.FormCondReg && info.Jump == ebpf.JSet:
+		c.testReg(info.Wide, direct(dst), x86[ins.Src])
+	case info.Form == ebpf.FormCondReg:
+		c.aluReg(info.Wide, aluCmp, direct(dst), x86[ins.Src])
+	case info.Jump == ebpf.JSet:
+		c.testImm(info.Wide, direct(dst), ins.Imm)
+	case ins.Imm == 0:
+		c.testReg(info.Wide, direct(dst), dst)
+	default:
+		c.aluImm(info.Wide, aluCmp, direct(dst), ins.Imm)
+	}
+	c.jump(conditions[info.Jump], c.at[target])
+}

@@ -1,0 +1,20 @@
+// Package jit turns extended BPF programs of the User ABI into x86-64 machine code and runs it inside the Go process,
+// without cgo.
+//
+// [Compile] makes a [Func]: sealed code pages that hold the program and a loop over packets around it. [Func.RunBatch]
+// runs many packets in one entry, which is where the speed is; [Func.Run] runs one. Both may be called from many
+// goroutines at once, and [Func.Close] waits for none of them: the pages go when the last run has ended.
+//
+// # Safety
+//
+// A program is compiled only if ebpf.Check accepts it. A load that the checker proves to be in bounds runs bare; every
+// other is checked when it happens, and a failing one ends the run with a [FaultError]. Descriptors are checked against
+// their buffer by the generated code itself. Pages are written first and then made executable, never both at once.
+//
+// The race detector does not see what generated code reads and writes.
+//
+// # Where there is no JIT
+//
+// On other platforms, and where the system denies executable memory, Compile returns an [UnavailableError]. [New] then
+// hands out a Func that interprets, and says why.
+package jit

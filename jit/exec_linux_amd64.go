@@ -1,0 +1,94 @@
+package jit
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// This file holds every unsafe line of the project: the entry into generated code, and the pages that it lies in.
+
+// pages is executable memory. code is what was generated; the rest of the pages is filled with int3.
+type pages struct {
+	all  []byte
+	code []byte
+}
+
+// args is the block of arguments of generated code; regs.go has the offsets of its fields.
+type args struct {
+	buf     unsafe.Pointer
+	bufLen  uintptr
+	descs   unsafe.Pointer
+	count   uintptr
+	out     unsafe.Pointer
+	skb     unsafe.Pointer
+	skbStep uintptr
+	seed    unsafe.Pointer
+	descEnd uintptr
+	fault   int64
+	at      uintptr
+}
+
+// callCode enters generated code and returns what it leaves in RAX.
+//
+// It is splittable and declares the frame that generated code uses, so that the Go stack has room for it. The pointer is
+// typed: the stack may move on entry, and it is then adjusted. Generated code keeps no pointer.
+//
+//go:noescape
+func callCode(code uintptr, a *args) uint64
+
+// seal puts code into pages that are written first and made executable then, never both at once.
+func seal(code []byte) (*pages, error) {
+	const int3 = 0xcc
+	page := unix.Getpagesize()
+	size := (len(code) + page - 1) / page * page
+	all, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, &UnavailableError{Op: "mapping memory", Err: err}
+	}
+	for i := copy(all, code); i < size; i++ {
+		all[i] = int3
+	}
+	if err := unix.Mprotect(all, unix.PROT_READ|unix.PROT_EXEC); err != nil {
+		_ = unix.Munmap(all) // the memory was mapped above, so this cannot fail
+		return nil, &UnavailableError{Op: "making memory executable", Err: err}
+	}
+	return &pages{all: all, code: all[:len(code)]}, nil
+}
+
+// free unmaps the pages. Nobody may be running them.
+func (p *pages) free() {
+	_ = unix.Munmap(p.all) // the memory was mapped by seal, so this cannot fail
+}
+
+// run enters the code once for all descs. out must be as long; skb is the SkBuff of the first packet and step the bytes to
+// the next one. It returns r0 of the last packet.
+func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, step int, out []uint32) (uint64, error) {
+	a := args{
+		buf:     unsafe.Pointer(unsafe.SliceData(buf)),
+		bufLen:  uintptr(len(buf)),
+		descs:   unsafe.Pointer(unsafe.SliceData(descs)),
+		count:   uintptr(len(descs)),
+		out:     unsafe.Pointer(unsafe.SliceData(out)),
+		skb:     unsafe.Pointer(skb),
+		skbStep: uintptr(step),
+		seed:    unsafe.Pointer(seed),
+	}
+	r0 := callCode(uintptr(unsafe.Pointer(unsafe.SliceData(p.all))), &a)
+	runtime.KeepAlive(buf)
+	runtime.KeepAlive(descs)
+	runtime.KeepAlive(out)
+	runtime.KeepAlive(skb)
+	runtime.KeepAlive(seed)
+	runtime.KeepAlive(p)
+	switch {
+	case a.fault == badDesc:
+		return 0, &FaultError{Packet: int(a.at) / descSize, PC: -1}
+	case a.fault != 0:
+		return 0, &FaultError{Packet: int(a.at) / descSize, PC: int(a.fault) - 1}
+	}
+	return r0, nil
+}

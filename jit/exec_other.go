@@ -1,0 +1,24 @@
+//go:build !(linux && amd64)
+
+package jit
+
+import (
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// pages is never made on this platform.
+type pages struct{ code []byte }
+
+func seal([]byte) (*pages, error) {
+	return nil, &UnavailableError{Op: runtime.GOOS + "/" + runtime.GOARCH, Err: errors.ErrUnsupported}
+}
+
+func (*pages) free() {}
+
+func (*pages) run(*atomic.Uint64, []byte, []Desc, *ebpf.SkBuff, int, []uint32) (uint64, error) {
+	return 0, errors.ErrUnsupported
+}
