@@ -76,21 +76,21 @@ func newParser(text string) *parser {
 	return &parser{text: strings.TrimPrefix(text, "\ufeff"), next: 1}
 }
 
-// skipBlank consumes the blank lines and comments ahead, and the blank rest of a line.
+// skipBlank consumes blanks, line ends and comments up to the next thing that is said.
 func (p *parser) skipBlank() {
-	for p.text != "" {
-		first, rest, more := strings.Cut(p.text, "\n")
-		if !skipped(trim(first)) {
+	for {
+		rest := trimLeft(p.text)
+		p.next += strings.Count(p.text[:len(p.text)-len(rest)], "\n")
+		p.text = rest
+		if !isComment(rest) {
 			return
 		}
-		p.text = rest
-		if more {
-			p.next++
-		}
+		_, p.text, _ = strings.Cut(rest, "\n")
+		p.next++
 	}
 }
 
-// nextLine consumes the next line that says something, and returns it without surrounding blanks.
+// nextLine consumes the next line that says something, and returns it without blanks around.
 func (p *parser) nextLine() (line string, ok bool) {
 	p.skipBlank()
 	p.line = p.next
@@ -102,9 +102,8 @@ func (p *parser) nextLine() (line string, ok bool) {
 	return trim(line), true
 }
 
-// skipped reports whether a trimmed line is blank or a comment.
-func skipped(line string) bool {
-	return line == "" || line[0] == '#' || line[0] == ';' || strings.HasPrefix(line, "//")
+func isComment(s string) bool {
+	return strings.HasPrefix(s, "#") || strings.HasPrefix(s, ";") || strings.HasPrefix(s, "//")
 }
 
 // add appends an instruction, and moves on to the next pc.

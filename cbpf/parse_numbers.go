@@ -82,9 +82,9 @@ func (p *parser) cStruct() {
 			p.fail(BadRow, "%s, where } is expected at the end", quote(row))
 			continue
 		}
+		p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
 		ins, _ := p.row(row, cutComma)
 		p.add(ins)
-		p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
 	}
 }
 
