@@ -1,0 +1,55 @@
+//go:build !linux
+
+package kernel
+
+import (
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// Filter is an extended program inside the kernel. There are none on this system.
+type Filter struct{}
+
+// Classic is a classic program inside the kernel. There are none on this system.
+type Classic struct{}
+
+func notLinux(op, need string) error {
+	return &UnavailableError{Op: op, Need: need, Err: errors.New("this is " + runtime.GOOS)}
+}
+
+// Available returns an *UnavailableError.
+func Available() error { return notLinux("run an extended program", needExtended) }
+
+// ClassicAvailable returns an *UnavailableError.
+func ClassicAvailable() error { return notLinux("run a classic program", needClassic) }
+
+// LoadSocket returns an *UnavailableError.
+func LoadSocket(ebpf.Program, string) (*Filter, error) { return nil, Available() }
+
+// Run returns an *UnavailableError.
+func (*Filter) Run([]byte) (uint32, error) { return 0, Available() }
+
+// RunPacket returns an *UnavailableError.
+func (*Filter) RunPacket(*cbpf.Packet) (uint32, error) { return 0, Available() }
+
+// Bench returns an *UnavailableError.
+func (*Filter) Bench([]byte, uint32) (time.Duration, error) { return 0, Available() }
+
+// Close does nothing.
+func (*Filter) Close() error { return nil }
+
+// AttachClassic returns an *UnavailableError.
+func AttachClassic(cbpf.Program) (*Classic, error) { return nil, ClassicAvailable() }
+
+// Verdict returns an *UnavailableError.
+func (*Classic) Verdict([]byte) (uint32, error) { return 0, ClassicAvailable() }
+
+// Close does nothing.
+func (*Classic) Close() error { return nil }
+
+// CheckClassic returns an *UnavailableError.
+func CheckClassic(cbpf.Program) error { return ClassicAvailable() }
