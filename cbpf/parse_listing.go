@@ -23,7 +23,12 @@ var extByName = func() map[string]Ext {
 	return index
 }()
 
-// listing reads what tcpdump -d prints, one instruction a line. Comments that start with ; or // may follow one.
+// listing reads what tcpdump -d prints, of libpcap 1.10 and 1.11 alike. A line is
+//
+//	(INDEX) MNEMONIC [OPERAND] [jt TARGET jf TARGET] [; COMMENT]
+//
+// with absolute targets, which is why the index counts: one missing line would move them all. A comment can start with
+// // too. One that says `raw` and four numbers is data, as Print writes it.
 func (p *parser) listing() {
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
 		digits, rest, found := strings.Cut(line, ")")

@@ -6,6 +6,14 @@ import (
 	"golang.org/x/net/bpf"
 )
 
+// The three notations of plain numbers differ in what stands between them:
+//
+//	dd     { 0x28, 0, 0, 0x0000000c },      rows of C
+//	ddd    2, then lines of  40 0 0 12      the count of instructions comes first
+//	xtbpf  2,40 0 0 12,6 0 0 0              the same with commas in place of line ends
+//
+// Each number may be decimal or hexadecimal in all of them.
+
 // fields are the four numbers of a row, in order, and the greatest value of each.
 var fields = [...]struct {
 	name  string
