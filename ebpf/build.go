@@ -26,7 +26,7 @@ type Builder struct {
 
 const (
 	noLabel  Label = -1
-	unplaced       = -1
+	unplaced int   = -1
 )
 
 // NewLabel makes a label, to be placed once.

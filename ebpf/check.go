@@ -52,7 +52,7 @@ func (f *Facts) Unproved() (pc int, ok bool) {
 
 // Check says whether p is sound as a program of the ABI: jumps land on instructions and go forward, all instructions are
 // reached, registers and stack are set before they are read, numbers and pointers are kept apart, memory that cannot be
-// written is not, functions called are of the list that helperCalls holds, and every path ends in exit with a number in r0.
+// written is not, functions called are of the list that helpers holds, and every path ends in exit with a number in r0.
 // It returns the first fault as an *Error.
 //
 // One sweep in program order suffices, because no jump goes backwards.
@@ -120,7 +120,7 @@ func (c *checker) structure() error {
 			return err
 		}
 		if ins.Op == OpLoadWide {
-			if pc+1 == len(c.p) || c.p[pc+1] != (Instruction{Imm: c.p[pc+1].Imm}) {
+			if pc+1 == len(c.p) || !c.p[pc+1].WideSecond() {
 				return &Error{Reason: ReasonWideCut, PC: pc}
 			}
 			pc++
@@ -195,66 +195,41 @@ func (c *checker) branch(ins Instruction, target int) {
 	c.pending[target] = taken
 }
 
-// wellFormed checks one instruction on its own: it exists, its registers do, and the fields it does not use are zero.
+// wellFormed checks one instruction on its own, more strictly than Malformed: besides having a meaning it must have one that
+// programs here may use.
 func wellFormed(pc int, ins Instruction) error {
 	info := ins.Op.Info()
-	if info.Form == FormInvalid {
-		return fault(ReasonBadOpcode, pc, "opcode %#02x", uint8(ins.Op))
+	if reason := ins.Malformed(); reason != "" {
+		return fault(reason, pc, "%s", describe(ins))
 	}
-	f := formFields[info.Form]
 	switch {
-	case !f.dst && ins.Dst != 0, !f.src && ins.Src != 0, !f.off && ins.Off != 0, !f.imm && ins.Imm != 0:
-		return fault(ReasonReserved, pc, "%s", describe(ins))
-	case ins.Dst >= numRegs || ins.Src >= numRegs:
-		return fault(ReasonBadRegister, pc, "r%d, r%d; r10 is the last", ins.Dst, ins.Src)
-	case f.writesDst && ins.Dst == R10:
+	case formFields[info.Form].writesDst && ins.Dst == R10:
 		return fault(ReasonBadRegister, pc, "r10 is read-only")
-	}
-	return variant(pc, ins, info)
-}
-
-// variant checks the fields that choose among variants of an opcode.
-func variant(pc int, ins Instruction, info *OpInfo) error {
-	switch info.Form {
-	case FormALUImm, FormALUReg:
-		return arithmeticVariant(pc, ins, info)
-	case FormEnd:
-		if ins.Imm != 16 && ins.Imm != 32 && ins.Imm != 64 {
-			return fault(ReasonBadOpcode, pc, "swap of %d bits; 16, 32 or 64", ins.Imm)
-		}
-	case FormLoadWide:
-		if ins.Src != 0 {
-			return fault(ReasonBadOpcode, pc, "wide constant of kind %d; only plain numbers here", ins.Src)
-		}
-	case FormCall:
-		if ins.Src != 0 {
-			return fault(ReasonCall, pc, "call of kind %d; only helper functions here", ins.Src)
-		}
+	case info.Form == FormLoadWide && ins.Src != WideConstant:
+		return fault(ReasonBadOpcode, pc, "wide constant of kind %d; only plain numbers here", ins.Src)
+	case info.Form == FormCall && ins.Src != CallKindHelper:
+		return fault(ReasonCall, pc, "call of kind %d; only helper functions here", ins.Src)
+	case info.Form == FormALUImm:
+		return constantOperand(pc, ins, info)
 	}
 	return nil
 }
 
-// arithmeticVariant checks the off of arithmetic, which makes it signed or sign-extending, and its constant.
-func arithmeticVariant(pc int, ins Instruction, info *OpInfo) error {
-	division := info.ALU == Div || info.ALU == Mod
+// constantOperand checks the constant of an operation.
+func constantOperand(pc int, ins Instruction, info *OpInfo) error {
 	bits := int32(32)
 	if info.Wide {
 		bits = 64
 	}
-	if ins.Off != 0 {
-		signExtends := info.ALU == Mov && info.Form == FormALUReg && (ins.Off == 8 || ins.Off == 16 || ins.Off == 32 && info.Wide)
-		if !signExtends && !(division && ins.Off == 1) {
-			return fault(ReasonReserved, pc, "off is %d", ins.Off)
+	switch info.ALU {
+	case Div, Mod:
+		if ins.Imm == 0 {
+			return &Error{Reason: ReasonZeroDivisor, PC: pc}
 		}
-	}
-	if info.Form != FormALUImm {
-		return nil
-	}
-	switch {
-	case division && ins.Imm == 0:
-		return &Error{Reason: ReasonZeroDivisor, PC: pc}
-	case (info.ALU == Lsh || info.ALU == Rsh || info.ALU == Arsh) && (ins.Imm < 0 || ins.Imm >= bits):
-		return fault(ReasonShiftRange, pc, "by %d, %d is the most", ins.Imm, bits-1)
+	case Lsh, Rsh, Arsh:
+		if ins.Imm < 0 || ins.Imm >= bits {
+			return fault(ReasonShiftRange, pc, "by %d, %d is the most", ins.Imm, bits-1)
+		}
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package ebpf
 
+import "slices"
+
 // access decides about n bytes at the address in base plus off: which memory they are in, and whether that is proved.
 func (c *checker) access(pc int, base value, off int16, n int) (Memory, error) {
 	m := base.kind.memory()
@@ -126,12 +128,12 @@ func (c *checker) clobber() {
 
 // call follows the call of a helper function.
 func (c *checker) call(pc int, ins Instruction) error {
-	h, ok := helperCalls[ins.Imm]
-	if !ok || !h.abi[c.abi] {
+	h, ok := helpers[ins.Imm]
+	if !ok || !slices.Contains(h.abis, c.abi) {
 		return fault(ReasonCall, pc, "helper %d from %s programs", ins.Imm, c.abi)
 	}
-	if h.loadsTo {
-		if err := c.loadsToStack(pc); err != nil {
+	if h.check != nil {
+		if err := h.check(c, pc); err != nil {
 			return err
 		}
 	}

@@ -2,16 +2,6 @@ package ebpf
 
 import "math/bits"
 
-// helperCalls is the list of the functions that may be called, by ABI.
-var helperCalls = map[int32]struct {
-	abi     [2]bool // indexed by ABI
-	loadsTo bool    // skb_load_bytes: fills the stack
-}{
-	HelperPrandomU32:   {abi: [2]bool{User: true, Socket: true}},
-	HelperProcessorID:  {abi: [2]bool{User: true, Socket: true}},
-	HelperSkbLoadBytes: {abi: [2]bool{Socket: true}, loadsTo: true},
-}
-
 // step applies the instruction to c.cur. Jumps are left to branch.
 func (c *checker) step(pc int, ins Instruction) error {
 	info := ins.Op.Info()

@@ -2,17 +2,19 @@ package ebpf
 
 import "math"
 
-// helper is a function of the kernel that programs may call. run takes its arguments from R1 on and returns its result.
+// helper is a function of the kernel that programs may call.
 type helper struct {
-	name string // as the kernel prints it
-	run  func(*machine) uint64
+	name  string                         // as the kernel prints it
+	abis  []ABI                          // who may call it
+	run   func(*machine) uint64          // takes its arguments from R1 on and returns its result
+	check func(c *checker, pc int) error // checks its arguments; nil where it has none
 }
 
-// helpers are the functions that Run knows, by number.
+// helpers are the functions that Check allows and Run knows, by number.
 var helpers = map[int32]helper{
-	HelperPrandomU32:   {"bpf_get_prandom_u32", (*machine).prandomU32},
-	HelperProcessorID:  {"bpf_get_smp_processor_id", func(m *machine) uint64 { return uint64(m.pkt.CPU) }},
-	HelperSkbLoadBytes: {"bpf_skb_load_bytes", (*machine).skbLoadBytes},
+	HelperPrandomU32:   {"bpf_get_prandom_u32", []ABI{User, Socket}, (*machine).prandomU32, nil},
+	HelperProcessorID:  {"bpf_get_smp_processor_id", []ABI{User, Socket}, (*machine).processorID, nil},
+	HelperSkbLoadBytes: {"bpf_skb_load_bytes", []ABI{Socket}, (*machine).skbLoadBytes, (*checker).loadsToStack},
 }
 
 // helperName is the kernel's name of a helper; "unknown", as the kernel says it, for others.
@@ -41,6 +43,8 @@ func (m *machine) prandomU32() uint64 {
 	}
 	return uint64(m.pkt.Random())
 }
+
+func (m *machine) processorID() uint64 { return uint64(m.pkt.CPU) }
 
 // efault is what helpers return for bytes that are not there.
 const efault = ^uint64(14 - 1) // -14

@@ -70,7 +70,8 @@ type SkBuff struct {
 	GSOSegs        uint32
 	Sk             uint64
 	GSOSize        uint32
-	TStampType     uint32
+	TStampType     uint8
+	_              [3]uint8
 	HWTStamp       uint64
 }
 

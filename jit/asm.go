@@ -34,9 +34,8 @@ type operand struct {
 	mem  bool
 }
 
-func direct(r reg) operand                { return operand{base: r} }
-func at(base reg, disp int32) operand     { return operand{base: base, disp: disp, mem: true} }
-func (o operand) plus(disp int32) operand { return at(o.base, o.disp+disp) }
+func direct(r reg) operand            { return operand{base: r} }
+func at(base reg, disp int32) operand { return operand{base: base, disp: disp, mem: true} }
 
 // form is what the encoding of an instruction needs besides its operands.
 type form struct {

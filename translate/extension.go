@@ -44,10 +44,12 @@ func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 		e.b.Emit(ebpf.Xor.Reg32(regA, regX))
 		return nil
 	case cbpf.ExtIfIndex:
-		e.ifIndex()
+		e.interfaceKnown()
+		e.b.Emit(ebpf.Mov.Reg32(regA, regTmp))
 		return nil
 	case cbpf.ExtHaType:
 		if n, ok := e.hatype(); ok {
+			e.interfaceKnown()
 			e.b.Emit(ebpf.Mov.Imm32(regA, uint32(n)))
 			return nil
 		}
@@ -55,14 +57,14 @@ func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 	return e.unsupported(pc, ext)
 }
 
-// ifIndex ends the program with what A holds when there is no interface, which the SkBuff shows as index 0.
-func (e *emitter) ifIndex() {
+// interfaceKnown leaves the index of the interface in regTmp. Where there is none, which the SkBuff shows as index 0, it
+// ends the program with what A holds, as the kernel does.
+func (e *emitter) interfaceKnown() {
 	known := e.b.NewLabel()
 	e.field(e, regTmp, ebpf.SkbIfIndex)
 	e.b.Branch(ebpf.JNe.Imm32(regTmp, 0), known)
 	e.b.Emit(ebpf.Return())
 	e.b.Place(known)
-	e.b.Emit(ebpf.Mov.Reg32(regA, regTmp))
 }
 
 // lacking says, for the extensions without a field or helper, what is missing and what to do.

@@ -1,0 +1,289 @@
+package ebpf
+
+import (
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// zero is `w0 = 0; exit`, to end programs with.
+var zero = Program{Mov.Imm32(R0, 0), Return()}
+
+func program(insns ...Instruction) Program { return append(Program(insns), zero...) }
+
+// hop aims a jump at the instruction that many behind the next.
+func hop(ins Instruction, off int16) Instruction {
+	ins.Off = off
+	return ins
+}
+
+func wideConst(dst Register, n uint64) []Instruction {
+	return []Instruction{{Op: OpLoadWide, Dst: dst, Imm: int32(n)}, {Imm: int32(n >> 32)}}
+}
+
+var refused = []struct {
+	name   string
+	abi    ABI
+	p      Program
+	reason Reason
+	pc     int
+}{
+	{"nothing", User, nil, ReasonEmpty, -1},
+	{"too long", User, make(Program, MaxInsns+1), ReasonTooLong, -1},
+	{"unknown opcode", User, program(Instruction{Op: 0xff}), ReasonBadOpcode, 0},
+	{"swap of 8 bits", User, program(ToBE(R0, 8)), ReasonBadOpcode, 0},
+	{"map reference", User, program(Instruction{Op: OpLoadWide, Src: 1}, Instruction{}), ReasonBadOpcode, 0},
+	{"exit with imm", User, Program{Mov.Imm32(R0, 0), {Op: OpExit, Imm: 1}}, ReasonReserved, 1},
+	{"mov with off 7", User, program(hop(Mov.Reg(R0, R2), 7)), ReasonReserved, 0},
+	{"mov32 extends 32 bits", User, program(hop(Mov.Reg32(R0, R2), 32)), ReasonReserved, 0},
+	{"add with off", User, program(hop(Add.Imm(R2, 1), 1)), ReasonReserved, 0},
+	{"r11", User, program(Mov.Imm(11, 0)), ReasonBadRegister, 0},
+	{"from r15", User, program(Mov.Reg(R0, 15)), ReasonBadRegister, 0},
+	{"write to r10", User, program(Mov.Imm(R10, 0)), ReasonBadRegister, 0},
+	{"load to r10", User, program(Load(1, R10, R4, 0)), ReasonBadRegister, 0},
+	{"jump past the end", User, program(hop(Jump(), 2)), ReasonJumpRange, 0},
+	{"jump before the start", User, program(hop(Jump(), -2)), ReasonJumpRange, 0},
+	{"long jump past the end", User, program(Instruction{Op: OpJumpLong, Imm: 1 << 30}), ReasonJumpRange, 0},
+	{"jump into a wide constant", User, program(append([]Instruction{hop(JEq.Imm(R2, 0), 1)}, wideConst(R0, 1)...)...), ReasonJumpIntoWide, 0},
+	{"wide constant at the end", User, Program{wideConst(R0, 1)[0]}, ReasonWideCut, 0},
+	{"wide constant with a full second slot", User, program(wideConst(R0, 1)[0], Mov.Imm32(R0, 0)), ReasonWideCut, 0},
+	{"jump to itself", User, program(hop(Jump(), -1)), ReasonBackEdge, 0},
+	{"loop", User, program(Mov.Imm(R0, 0), hop(JEq.Imm(R2, 0), -2)), ReasonBackEdge, 1},
+	{"code behind a jump", User, program(hop(Jump(), 1), Mov.Imm(R0, 1)), ReasonUnreachable, 1},
+	{"code behind an exit", User, append(append(Program{}, zero...), zero...), ReasonUnreachable, 2},
+	{"no exit", User, Program{Mov.Imm32(R0, 0)}, ReasonFallsOff, 0},
+	{"conditional jump at the end", User, Program{Mov.Imm32(R0, 0), hop(JEq.Imm(R0, 0), 1), Return(), Mov.Imm32(R0, 0)}, ReasonFallsOff, 3},
+	{"r0 unset at exit", User, Program{Return()}, ReasonUnset, 0},
+	{"r5 unset", User, program(Mov.Reg(R0, R5)), ReasonUnset, 0},
+	{"unset on one path", User, Program{hop(JEq.Imm(R2, 0), 1), Mov.Imm32(R0, 1), Return()}, ReasonUnset, 2},
+	{"r1 after a call", User, program(CallHelper(HelperPrandomU32), Mov.Reg(R6, R1)), ReasonUnset, 1},
+	{"r1 after a packet load", Socket, program(Mov.Reg(R6, R1), LoadAbs(1, 0), Mov.Reg(R7, R1)), ReasonUnset, 2},
+	{"arguments of User are not those of Socket", Socket, program(Mov.Reg(R6, R2)), ReasonUnset, 0},
+	{"number or pointer", User, program(Mov.Reg(R5, R1), hop(JEq.Imm(R2, 0), 1), Mov.Imm(R5, 1), Add.Imm(R5, 1)), ReasonMixed, 3},
+	{"number or pointer on the stack", User, program(Store(8, R10, -8, R1), hop(JEq.Imm(R2, 0), 1), Store(8, R10, -8, R2), Load(8, R5, R10, -8), Add.Imm(R5, 1)), ReasonMixed, 4},
+	{"pointer times two", User, program(Mul.Imm(R1, 2)), ReasonPointer, 0},
+	{"32-bit sum of a pointer", User, program(Add.Imm32(R1, 2)), ReasonPointer, 0},
+	{"pointer plus pointer", User, program(Add.Reg(R1, R4)), ReasonPointer, 0},
+	{"number minus pointer", User, program(Sub.Reg(R2, R1)), ReasonPointer, 0},
+	{"pointer compared", User, program(hop(JGt.Reg(R1, R2), 0)), ReasonPointer, 0},
+	{"pointer returned", User, Program{Mov.Reg(R0, R1), Return()}, ReasonPointer, 1},
+	{"pointer sign-extended", User, program(hop(Mov.Reg(R0, R1), 8)), ReasonPointer, 0},
+	{"pointer swapped", User, program(ToBE(R1, 64)), ReasonPointer, 0},
+	{"half of a pointer stored", User, program(Store(4, R10, -8, R1)), ReasonPointer, 0},
+	{"pointer stored askew", User, program(Store(8, R10, -12, R1)), ReasonPointer, 0},
+	{"half of a pointer loaded", User, program(Store(8, R10, -8, R1), Load(4, R0, R10, -8)), ReasonPointer, 1},
+	{"pointer as packet offset", Socket, program(Mov.Reg(R6, R1), LoadInd(1, R6, 0)), ReasonPointer, 1},
+	{"number as address", User, program(Load(1, R0, R2, 0)), ReasonNotPointer, 0},
+	{"store to the packet", User, program(Store(1, R1, 0, R2)), ReasonReadOnly, 0},
+	{"store to the context", User, program(Instruction{Op: 0x62, Dst: R4}), ReasonReadOnly, 0},
+	{"above the stack", User, program(Load(1, R0, R10, 0)), ReasonStackRange, 0},
+	{"below the stack", User, program(Store(8, R10, -520, R2)), ReasonStackRange, 0},
+	{"across the lower end", User, program(Store(8, R10, -513, R2)), ReasonStackRange, 0},
+	{"stack at a variable offset", User, program(Mov.Reg(R5, R10), Sub.Reg(R5, R2), Store(1, R5, 0, R2)), ReasonStackRange, 2},
+	{"stack read at a variable offset", User, program(Mov.Reg(R5, R10), Sub.Reg(R5, R2), Load(1, R0, R5, 0)), ReasonStackRange, 2},
+	{"stack unset", User, program(Load(1, R0, R10, -1)), ReasonStackUnset, 0},
+	{"stack half set", User, program(Store(4, R10, -8, R2), Load(8, R0, R10, -8)), ReasonStackUnset, 1},
+	{"stack set on one path", User, program(hop(JEq.Imm(R2, 0), 1), Store(4, R10, -8, R2), Load(4, R0, R10, -8)), ReasonStackUnset, 2},
+	{"behind the context", User, program(Load(4, R0, R4, 189)), ReasonContextRange, 0},
+	{"before the context", Socket, program(Load(4, R0, R1, -1)), ReasonContextRange, 0},
+	{"division by zero", User, program(Div.Imm(R2, 0)), ReasonZeroDivisor, 0},
+	{"remainder by zero", User, program(Mod.Imm32(R2, 0)), ReasonZeroDivisor, 0},
+	{"shift by 64", User, program(Lsh.Imm(R2, 64)), ReasonShiftRange, 0},
+	{"32-bit shift by 32", User, program(Rsh.Imm32(R2, 32)), ReasonShiftRange, 0},
+	{"shift by -1", User, program(Arsh.Imm(R2, -1)), ReasonShiftRange, 0},
+	{"unknown helper", User, program(CallHelper(1)), ReasonCall, 0},
+	{"function of the program", User, program(Instruction{Op: OpCall, Src: 1}), ReasonCall, 0},
+	{"kernel function", Socket, program(Instruction{Op: OpCall, Src: 2, Imm: 3}), ReasonCall, 0},
+	{"skb_load_bytes from User", User, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
+	{"skb_load_bytes without arguments", Socket, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
+	{"skb_load_bytes past the stack", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 5), CallHelper(HelperSkbLoadBytes)), ReasonStackRange, 4},
+	{"packet load from User", User, program(Mov.Reg(R6, R1), LoadAbs(1, 0)), ReasonNoPacketLoads, 1},
+	{"packet load without context", Socket, program(LoadAbs(1, 0)), ReasonNeedsContext, 0},
+}
+
+func TestCheckRefuses(t *testing.T) {
+	for _, c := range refused {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Check(c.p, c.abi)
+			require.ErrorIs(t, err, c.reason)
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, c.pc, e.PC)
+		})
+	}
+}
+
+// TestEveryReasonOfCheckIsTested reads the constants out of check.go, so that a new one cannot be forgotten above.
+func TestEveryReasonOfCheckIsTested(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "check.go", nil, 0)
+	require.NoError(t, err)
+	tested := map[Reason]bool{}
+	for _, c := range refused {
+		tested[c.reason] = true
+	}
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if ok && strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			require.True(t, tested[Reason(text)], spec.Names[0].Name)
+			found++
+		}
+		return true
+	})
+	require.Greater(t, found, 15)
+}
+
+var proved = []struct {
+	name string
+	abi  ABI
+	p    Program
+	want bool // the first load is proved
+}{
+	{"guard that covers", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 1), Load(2, R0, R1, 12)), true},
+	{"guard a byte short", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 13), 1), Load(2, R0, R1, 12)), false},
+	{"64-bit guard", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm(R2, 14), 1), Load(2, R0, R1, 12)), true},
+	{"guard the other way round", User, program(Mov.Imm32(R0, 0), Mov.Imm32(R5, 14), hop(JGt.Reg(R5, R2), 1), Load(2, R0, R1, 12)), true},
+	{"strict guard", User, program(Mov.Imm32(R0, 0), hop(JLe.Imm32(R2, 13), 1), Load(2, R0, R1, 12)), true},
+	{"guard by equality", User, program(Mov.Imm32(R0, 0), hop(JNe.Imm32(R2, 14), 1), Load(2, R0, R1, 12)), true},
+	{"guard on the taken side", User, program(Mov.Imm32(R0, 0), hop(JGe.Imm32(R2, 14), 1), Return(), Load(2, R0, R1, 12)), true},
+	{"signed guard proves nothing", User, program(Mov.Imm32(R0, 0), hop(JSLt.Imm32(R2, 14), 1), Load(2, R0, R1, 12)), false},
+	{"guard on the wire length", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R3, 14), 1), Load(2, R0, R1, 12)), false},
+	{"no guard", User, program(Load(1, R0, R1, 0)), false},
+	{"before the packet", User, program(hop(JLt.Imm32(R2, 14), 1), Load(1, R0, R1, -1)), false},
+	{"guard on one path only", User, program(Mov.Imm32(R0, 0), hop(JEq.Imm(R3, 7), 1), hop(JLt.Imm32(R2, 14), 1), Load(2, R0, R1, 12)), false},
+	{"variable offset", User, program(Mov.Reg32(R5, R3), Mov.Reg(R0, R5), Add.Imm(R0, 2), hop(JGt.Reg(R0, R2), 2), Add.Reg(R5, R1), Load(2, R0, R5, 0)), true},
+	{"variable offset, a byte short", User, program(Mov.Reg32(R5, R3), Mov.Reg(R0, R5), Add.Imm(R0, 1), hop(JGt.Reg(R0, R2), 2), Add.Reg(R5, R1), Load(2, R0, R5, 0)), false},
+	{"guard on another number", User, program(Mov.Reg32(R5, R3), Add.Imm32(R5, 1), Mov.Reg(R0, R3), Add.Imm(R0, 2), hop(JGt.Reg(R0, R2), 2), Add.Reg(R5, R1), Load(2, R0, R5, 0)), false},
+	{"sum that may wrap", User, program(Mov.Reg(R5, R3), Lsh.Imm(R5, 32), Mov.Reg(R0, R5), Add.Imm(R0, -1), Add.Imm(R0, 3), hop(JGt.Reg(R0, R2), 2), Add.Reg(R5, R1), Load(2, R0, R5, 0)), false},
+	{"sum of constants that wraps", User, program(append(wideConst(R5, 1<<63), Add.Reg(R5, R5), Mov.Reg(R0, R5), Add.Imm(R0, 2), hop(JGt.Reg(R0, R2), 2), Add.Reg(R5, R1), Load(2, R0, R5, 0))...), true},
+	{"32-bit guard on a 64-bit number", User, program(append(wideConst(R5, 1<<32), Lsh.Imm(R5, 1), Mov.Reg(R0, R5), hop(JGt.Reg32(R0, R2), 2), Add.Reg(R5, R1), Load(1, R0, R5, 0))...), false},
+	{"shift by a register of more than its width", User, program(Mov.Imm(R5, 33), Mov.Reg32(R0, R3), Rsh.Reg32(R0, R5), hop(JLt.Reg(R2, R0), 2), Add.Reg(R1, R0), Load(1, R0, R1, 0)), false},
+	{"argument kept on the stack", User, program(Store(8, R10, -8, R1), Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 2), Load(8, R5, R10, -8), Load(2, R0, R5, 12)), true},
+	{"field of the context", Socket, program(Load(4, R0, R1, SkbMark)), true},
+	{"context at a variable offset", User, program(And.Imm(R3, 7), Add.Reg(R4, R3), Load(1, R0, R4, 0)), false},
+}
+
+func TestCheckProves(t *testing.T) {
+	for _, c := range proved {
+		t.Run(c.name, func(t *testing.T) {
+			facts, err := Check(c.p, c.abi)
+			require.NoError(t, err)
+			for pc, m := range facts.Access {
+				if m == DataMemory || m == ContextMemory {
+					require.Equal(t, c.want, facts.Proved[pc], "insn %d", pc)
+				}
+			}
+			_, some := facts.Unproved()
+			require.Equal(t, !c.want, some)
+		})
+	}
+}
+
+func TestCheckMeasuresTheStack(t *testing.T) {
+	facts, err := Check(program(Store(4, R10, -64, R2)), User)
+	require.NoError(t, err)
+	require.Equal(t, 64, facts.Stack)
+	require.False(t, facts.Calls)
+	facts, err = Check(program(Mov.Reg(R6, R1), Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -16), Mov.Imm(R4, 10), CallHelper(HelperSkbLoadBytes), Load(2, R0, R10, -8)), Socket)
+	require.NoError(t, err)
+	require.Equal(t, 16, facts.Stack)
+	require.True(t, facts.Calls)
+}
+
+// TestProvedAccessesNeverFault makes random programs full of guards and loads, and runs them on packets of all lengths: an
+// access that Check proves must never fault, and a program that it accepts must fault at nothing else.
+func TestProvedAccessesNeverFault(t *testing.T) {
+	accepted, provedLoads, faults := 0, 0, 0
+	for seed := range uint64(30000) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		p := guardedProgram(r)
+		facts, err := Check(p, User)
+		if err != nil {
+			continue
+		}
+		accepted++
+		for pc, m := range facts.Access {
+			if m == DataMemory && facts.Proved[pc] {
+				provedLoads++
+			}
+		}
+		for n := range 40 {
+			_, err := Run(p, User, &Packet{Data: make([]byte, n), WireLen: uint32(r.IntN(60))})
+			var e *Error
+			if errors.As(err, &e) {
+				faults++
+				require.NotEqual(t, NoMemory, facts.Access[e.PC], "%v\n%s", err, p)
+				require.False(t, facts.Proved[e.PC], "seed %d, %d bytes: %v\n%s", seed, n, err, p)
+			}
+		}
+	}
+	require.Greater(t, accepted, 5000)
+	require.Greater(t, provedLoads, 5000)
+	require.Greater(t, faults, 5000)
+}
+
+// guardedProgram mixes moves and sums of a few small numbers with guards on the captured length and loads behind them.
+func guardedProgram(r *rand.Rand) Program {
+	any := func(regs ...Register) Register { return regs[r.IntN(len(regs))] }
+	number := func() Register { return any(R2, R3, R5, R6, R7) }
+	small := func() int32 { return int32(r.IntN(24)) }
+	var b Builder
+	end := b.NewLabel()
+	b.Emit(Mov.Imm32(R0, 0), Mov.Imm(R5, small()), Mov.Reg(R6, R3), Mov.Reg(R7, R2), Mov.Reg(R8, R1))
+	guards := []JumpOp{JGt, JGe, JLt, JLe, JEq, JNe, JSGt}
+	for range 4 + r.IntN(12) {
+		switch r.IntN(9) {
+		case 0, 1:
+			op := guards[r.IntN(len(guards))]
+			b.Branch([]Instruction{op.Imm(R2, small()), op.Imm32(R7, uint32(small())), op.Reg(number(), R2), op.Reg32(R2, number())}[r.IntN(4)], end)
+		case 2:
+			b.Emit([]Instruction{Add.Imm(number(), small()), Sub.Imm(number(), small()), Add.Reg(number(), number()), Add.Imm32(number(), uint32(small()-12))}[r.IntN(4)])
+		case 3:
+			b.Emit([]Instruction{Mov.Reg(number(), number()), Mov.Reg32(number(), number()), And.Imm32(number(), 15), Lsh.Imm32(number(), 1), Rsh.Imm(number(), 1)}[r.IntN(5)])
+		case 4:
+			b.Emit(Mov.Reg(R8, R1), Add.Reg(R8, number()))
+		case 5:
+			over := b.NewLabel()
+			b.Branch(JEq.Imm(R3, small()), over)
+			b.Emit([]Instruction{Add.Imm(R8, small()), Mov.Reg(R8, R1), Mov.Imm(number(), small())}[r.IntN(3)])
+			b.Place(over)
+		default:
+			b.Emit(Load(1<<r.IntN(3), R0, any(R1, R8), int16(small())))
+		}
+	}
+	b.Place(end)
+	b.Emit(Mov.Imm32(R0, 0), Return())
+	p, _, err := b.Program()
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for _, n := range []int{16, 256, 4096, 65536} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			var p Program
+			for len(p) < n {
+				p = append(p, hop(JLt.Imm32(R2, 14), 1), Load(2, R0, R1, 12))
+			}
+			p = append(p, zero...)
+			p[0].Off = 0
+			p[1] = Mov.Imm32(R0, 1)
+			for b.Loop() {
+				if _, err := Check(p, User); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
