@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
+	"github.com/spf13/cobra"
+)
+
+// diffFlags are what the diff command is told.
+type diffFlags struct {
+	src     source
+	traces  []string
+	engines []string
+}
+
+func diffCommand() *cobra.Command {
+	var f diffFlags
+	cmd := &cobra.Command{
+		Use:   "diff [FILE...] -r TRACE...",
+		Short: "Run programs over traces in every engine, and show whether all agree",
+		Long: `Run programs over traces in every engine, and show whether all agree.
+
+Every verdict is held against that of the reference interpreter on the packet as the engine sees it. The
+exit status is 1 if any differs without a known reason; then program, packet and verdicts are printed,
+and the smallest program and packet found that show the same.
+
+Engines: ` + strings.Join(difftest.EngineNames(), ", ") + `.`,
+		Example: `  cbpf2ebpf diff filter.d -r trace.pcap
+  cbpf2ebpf diff filters/*.d -r a.pcap -r b.pcapng
+  cbpf2ebpf diff -e 'tcp port 80' -r trace.pcap --engine jit,kernel-ebpf`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	f.src.flags(cmd)
+	cmd.Flags().StringArrayVarP(&f.traces, "read", "r", nil, "`TRACE` to read, pcap or pcapng; may be given more than once")
+	cmd.Flags().StringSliceVar(&f.engines, "engine", difftest.EngineNames(), "engines to compare with the reference")
+	complete(cmd, "engine", difftest.EngineNames()...)
+	return cmd
+}
+
+func (f *diffFlags) run(cmd *cobra.Command, args []string) error {
+	if len(f.traces) == 0 {
+		return usagef("no trace: give -r TRACE")
+	}
+	if slices.Contains(f.traces, "-") && !cmd.Flags().Changed("expr") && (len(args) == 0 || slices.Contains(args, "-")) {
+		return usagef("program and trace cannot both come from stdin")
+	}
+	engines, err := difftest.EnginesByName(f.engines)
+	if err != nil {
+		return &usageError{err}
+	}
+	var report difftest.Report
+	err = f.compare(cmd, args, engines, &report)
+	if report.Packets > 0 {
+		if printErr := report.Fprint(cmd.OutOrStdout()); printErr != nil {
+			return printErr
+		}
+	}
+	if err == nil && report.Differ > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cbpf2ebpf: %d disagreements\n", report.Differ)
+		return errTold
+	}
+	return err
+}
+
+// compare runs the programs over all traces. The report holds what was found in front of an error.
+func (f *diffFlags) compare(cmd *cobra.Command, args []string, engines []difftest.Engine, report *difftest.Report) error {
+	var programs []difftest.Named
+	bar := newProgress(cmd, "packets x programs", -1)
+	defer bar.end()
+	for _, path := range f.traces {
+		trace, end, err := openTrace(cmd, path, false)
+		if err != nil {
+			return err
+		}
+		if programs == nil {
+			programs, err = f.programs(cmd, args, trace.Link())
+		}
+		if err == nil {
+			err = report.Compare(programs, engines, trace, bar.add)
+		}
+		end()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// programs reads and validates all programs of the command line. An expression is compiled for the given link type.
+func (f *diffFlags) programs(cmd *cobra.Command, files []string, traceLink difftest.LinkType) ([]difftest.Named, error) {
+	link, err := f.src.link(traceLink)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		files = []string{"-"}
+		if cmd.Flags().Changed("expr") {
+			files = []string{""}
+		}
+	}
+	var programs []difftest.Named
+	for _, file := range files {
+		var one []string
+		if file != "" {
+			one = []string{file}
+		}
+		p, name, err := f.src.program(cmd, one, link)
+		if err != nil {
+			return nil, err
+		}
+		if err := cbpf.Validate(p); err != nil {
+			return nil, inFile(name, err)
+		}
+		programs = append(programs, difftest.Named{Name: name, Program: p})
+	}
+	return programs, nil
+}

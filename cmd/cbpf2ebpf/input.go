@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// maxText bounds the text of a program.
+const maxText = 64 << 20
+
+// source says where a classic program comes from.
+type source struct {
+	from     string
+	expr     string
+	linkType string
+}
+
+func (s *source) flags(cmd *cobra.Command) {
+	names := []string{string(cbpf.Auto)}
+	for _, n := range cbpf.Notations() {
+		names = append(names, string(n))
+	}
+	cmd.Flags().StringVar(&s.from, "from", string(cbpf.Auto), "notation of the program: "+strings.Join(names, ", "))
+	cmd.Flags().StringVarP(&s.expr, "expr", "e", "", "compile this capture `filter` with the system's tcpdump instead of reading FILE")
+	cmd.Flags().StringVar(&s.linkType, "linktype", "", "link type of the packets, as tcpdump -y takes it (default EN10MB, or that of the trace)")
+	complete(cmd, "from", names...)
+	complete(cmd, "linktype", difftest.LinkTypeNames()...)
+}
+
+// complete gives the shell the values of a flag.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // the flag was defined just before
+	}
+}
+
+// link is the link type that the flag names, or otherwise the given one.
+func (s *source) link(otherwise difftest.LinkType) (difftest.LinkType, error) {
+	if s.linkType == "" {
+		return otherwise, nil
+	}
+	l, err := difftest.LinkTypeByName(s.linkType)
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	return l, nil
+}
+
+// program reads the program of a command: from -e, from the file, or from stdin. name is what to call it.
+func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkType) (p cbpf.Program, name string, err error) {
+	if cmd.Flags().Changed("expr") {
+		if len(files) > 0 {
+			return nil, "", usagef("both -e and a FILE: %s", files[0])
+		}
+		p, err = compileExpr(s.expr, link)
+		return p, fmt.Sprintf("filter %q", s.expr), err
+	}
+	name = "-"
+	if len(files) > 0 {
+		name = files[0]
+	}
+	notation, err := cbpf.NotationByName(s.from)
+	if err != nil {
+		return nil, "", &usageError{err}
+	}
+	text, err := readText(cmd, name)
+	if err != nil {
+		return nil, "", err
+	}
+	if name == "-" {
+		name = "stdin"
+	}
+	p, err = cbpf.ParseAs(notation, text)
+	return p, name, inFile(name, err)
+}
+
+// inFile puts the name of the file before each line of an error.
+func inFile(name string, err error) error {
+	var all cbpf.Errors
+	if !errors.As(err, &all) {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	lines := make([]string, len(all))
+	for i, one := range all {
+		lines[i] = name + ": " + one.Error()
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// readText reads a file, or stdin for "-". A person at a terminal is told what is wanted instead of being kept waiting.
+func readText(cmd *cobra.Command, name string) ([]byte, error) {
+	in := cmd.InOrStdin()
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	} else if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return nil, usagef("no program: name a FILE, pipe one in (tcpdump -d 'tcp port 80' | cbpf2ebpf), or give -e 'tcp port 80'")
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(text) > maxText {
+		return nil, fmt.Errorf("%s: more than %d MiB of text, which is no program", name, maxText>>20)
+	}
+	return text, nil
+}
+
+// compileExpr has tcpdump compile a capture filter.
+func compileExpr(expr string, link difftest.LinkType) (cbpf.Program, error) {
+	path, err := exec.LookPath("tcpdump")
+	if err != nil {
+		return nil, errors.New("-e needs tcpdump, which is not installed here: install it (apt-get install tcpdump), " +
+			"or run tcpdump -d elsewhere and give its output as FILE")
+	}
+	var stdout, stderr bytes.Buffer
+	tcpdump := exec.Command(path, "-y", link.String(), "-ddd", "--", expr)
+	tcpdump.Stdout, tcpdump.Stderr = &stdout, &stderr
+	if err := tcpdump.Run(); err != nil {
+		return nil, fmt.Errorf("filter %q: %s", expr, lastLine(stderr.String(), err))
+	}
+	p, err := cbpf.ParseAs(cbpf.Decimal, stdout.Bytes())
+	return p, inFile("output of tcpdump", err)
+}
+
+// lastLine is what tcpdump complains about: the last line that it prints, without its own name.
+func lastLine(text string, err error) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if last := strings.TrimPrefix(lines[len(lines)-1], "tcpdump: "); last != "" {
+		return last
+	}
+	return err.Error()
+}

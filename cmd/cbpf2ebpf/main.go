@@ -1,0 +1,90 @@
+// Command cbpf2ebpf translates classic BPF programs, as tcpdump -d prints them, to extended BPF, runs them over packet
+// traces, and shows that both versions agree.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	exitDone    = 0
+	exitRefused = 1 // refused input, a failure, or a disagreement
+	exitUsage   = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole command: it returns the exit status and touches nothing of the process but what it is given.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	cmd := root()
+	cmd.SetArgs(args)
+	cmd.SetIn(stdin)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	err := cmd.Execute()
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "cbpf2ebpf: %v\ntry: cbpf2ebpf --help\n", err)
+		return exitUsage
+	case !errors.Is(err, errTold):
+		fmt.Fprintf(stderr, "cbpf2ebpf: %v\n", err)
+	}
+	return exitRefused
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// errTold ends a command with status 1 after it has said all there is to say.
+var errTold = errors.New("")
+
+func root() *cobra.Command {
+	cmd := translateCommand()
+	cmd.Use = "cbpf2ebpf [FILE]"
+	cmd.Short = "Translate classic BPF to extended BPF, run both, and show that they agree"
+	cmd.Long = cmd.Short + `.
+
+Without a subcommand it translates: a classic program on stdin or in FILE, in any notation of tcpdump
+or iptables, becomes an extended program on stdout.`
+	cmd.Version = version()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	explicit := translateCommand()
+	explicit.Use = "translate [FILE]"
+	cmd.AddCommand(explicit, checkCommand(), runCommand(), diffCommand())
+	return cmd
+}
+
+// version is what the build knows of itself.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// atMostOneFile is the Args of commands that read one program.
+func atMostOneFile(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("one FILE at most, not %d: %q", len(args), args)
+	}
+	return nil
+}

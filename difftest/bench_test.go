@@ -1,0 +1,66 @@
+package difftest
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/jit"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkFilter runs filters over the packets of mixed.pcap, which all fit into the cache, in every engine that is fast
+// enough, one packet a call; and the machine code over all of them in one call.
+func BenchmarkFilter(b *testing.B) {
+	records := readTrace(b, filepath.Join(pcapDir, "mixed.pcap"))
+	engines, err := EnginesByName([]string{"xnet", "interp", "jit"})
+	require.NoError(b, err)
+	for _, filter := range []string{"ip.d", "tcp-port-80.d", "http-get.d", "hosts-80.d"} {
+		p := readFilter(b, filter)
+		for _, e := range engines {
+			b.Run(filter+"/"+e.Name, func(b *testing.B) {
+				r, err := e.Prepare(p, LinkEthernet)
+				require.NoError(b, err)
+				for b.Loop() {
+					for i := range records {
+						if _, err := r.Verdict(&records[i].Packet); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+				perPacket(b, len(records))
+			})
+		}
+		b.Run(filter+"/jit-batch", func(b *testing.B) { benchmarkBatch(b, p, records) })
+	}
+}
+
+func perPacket(b *testing.B, packets int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*packets), "ns/packet")
+}
+
+// batch lays the packets out in one buffer.
+func batch(records []Record) (buf []byte, descs []jit.Desc) {
+	for _, r := range records {
+		descs = append(descs, jit.Desc{Off: uint32(len(buf)), CapLen: uint32(len(r.Data)), WireLen: r.WireLen})
+		buf = append(buf, r.Data...)
+	}
+	return buf, descs
+}
+
+func benchmarkBatch(b *testing.B, p cbpf.Program, records []Record) {
+	r, err := translate.Translate(p, LinkEthernet.Options(translate.User))
+	require.NoError(b, err)
+	f, err := jit.Compile(r.Program)
+	require.NoError(b, err)
+	defer f.Close()
+	buf, descs := batch(records)
+	verdicts := make([]uint32, len(descs))
+	for b.Loop() {
+		if err := f.RunBatch(buf, descs, nil, verdicts); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perPacket(b, len(records))
+}

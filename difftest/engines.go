@@ -1,0 +1,160 @@
+package difftest
+
+import (
+	"errors"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/jit"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"golang.org/x/net/bpf"
+)
+
+func prepareClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
+	return &Runner{Verdict: func(pkt *cbpf.Packet) (uint32, error) { return cbpf.Run(p, pkt) }}, nil
+}
+
+// Options are those with which programs for packets of the link type are translated.
+func (l LinkType) Options(target translate.Target) translate.Options {
+	opts := translate.Options{Target: target}
+	if info := l.info(); info != nil {
+		opts.NetOff, opts.HaType = uint16(info.netOff), info.haType
+	}
+	return opts
+}
+
+// prepareTranslated translates for the target. What the target cannot express is no disagreement.
+func prepareTranslated(p cbpf.Program, opts translate.Options) (ebpf.Program, error) {
+	r, err := translate.Translate(p, opts)
+	var unsupported *translate.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return nil, cannot("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.Program, nil
+}
+
+// prepareInterp runs the translation for a target in the interpreter of package ebpf.
+func prepareInterp(target translate.Target) func(cbpf.Program, LinkType) (*Runner, error) {
+	return func(p cbpf.Program, link LinkType) (*Runner, error) {
+		opts := link.Options(target)
+		x, err := prepareTranslated(p, opts)
+		if err != nil {
+			return nil, err
+		}
+		r := &Runner{Verdict: func(pkt *cbpf.Packet) (uint32, error) {
+			r0, err := ebpf.Run(x, target.ABI(), extendedPacket(pkt))
+			return uint32(r0), err
+		}}
+		if target == translate.User {
+			r.Sees = userView(opts)
+		}
+		return r, nil
+	}
+}
+
+// prepareJIT runs the translation for User in machine code.
+func prepareJIT(p cbpf.Program, link LinkType) (*Runner, error) {
+	opts := link.Options(translate.User)
+	x, err := prepareTranslated(p, opts)
+	if err != nil {
+		return nil, err
+	}
+	f, err := jit.Compile(x)
+	var unavailable *jit.UnavailableError
+	if errors.As(err, &unavailable) {
+		return nil, cannot("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{
+		Verdict: func(pkt *cbpf.Packet) (uint32, error) {
+			r0, err := f.Run(extendedPacket(pkt))
+			return uint32(r0), err
+		},
+		Sees:  userView(opts),
+		Close: f.Close,
+	}, nil
+}
+
+// prepareKernelClassic attaches the program to sockets of the running kernel.
+func prepareKernelClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
+	c, err := kernel.AttachClassic(p)
+	if errors.Is(err, kernel.ErrUnavailable) || errors.Is(err, kernel.ReasonMemory) || errors.Is(err, kernel.ReasonVariant) ||
+		errors.Is(err, kernel.ReasonUnstable) {
+		return nil, cannot("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	verdict := func(pkt *cbpf.Packet) (uint32, error) { return c.Verdict(pkt.Data) }
+	return &Runner{Verdict: tooLong(verdict), Sees: kernel.ClassicView, Close: c.Close}, nil
+}
+
+// prepareKernelExtended loads the translation for Socket into the running kernel.
+func prepareKernelExtended(p cbpf.Program, link LinkType) (*Runner, error) {
+	x, err := prepareTranslated(p, link.Options(translate.Socket))
+	if err != nil {
+		return nil, err
+	}
+	f, err := kernel.LoadSocket(x, "")
+	if errors.Is(err, kernel.ErrUnavailable) {
+		return nil, cannot("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{Verdict: tooLong(f.RunPacket), Sees: kernel.View, Close: f.Close}, nil
+}
+
+// tooLong turns the kernel's limits on packets into the engine's inability.
+func tooLong(verdict func(*cbpf.Packet) (uint32, error)) func(*cbpf.Packet) (uint32, error) {
+	return func(pkt *cbpf.Packet) (uint32, error) {
+		v, err := verdict(pkt)
+		var long *kernel.TooLongError
+		if errors.As(err, &long) {
+			return 0, cannot("more than %d bytes of packet data", long.Limit)
+		}
+		return v, err
+	}
+}
+
+// prepareXNet runs the program in the VM of golang.org/x/net/bpf, where that VM reads it as what it is.
+func prepareXNet(p cbpf.Program, _ LinkType) (*Runner, error) {
+	insns, err := xnetProgram(p)
+	if err != nil {
+		return nil, err
+	}
+	vm, err := bpf.NewVM(insns)
+	if err != nil {
+		return nil, cannot("x/net: %v", err)
+	}
+	return &Runner{
+		Verdict: func(pkt *cbpf.Packet) (uint32, error) {
+			v, err := vm.Run(pkt.Data)
+			return uint32(v), err
+		},
+		Sees: func(pkt *cbpf.Packet) cbpf.Packet {
+			seen := *pkt
+			seen.WireLen = uint32(len(pkt.Data))
+			return seen
+		},
+	}, nil
+}
+
+// xnetProgram decodes the program as x/net does, and refuses what does not come back out of it.
+func xnetProgram(p cbpf.Program) ([]bpf.Instruction, error) {
+	insns := make([]bpf.Instruction, len(p))
+	for pc, raw := range p {
+		insns[pc] = raw.Disassemble()
+		again, err := insns[pc].Assemble()
+		if err != nil || again.Op != raw.Op {
+			return nil, cannot("x/net reads opcode %#02x as something else than it is", raw.Op)
+		}
+	}
+	return insns, nil
+}

@@ -1,0 +1,35 @@
+package difftest
+
+import "github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+
+// known returns why an engine may differ from the reference on a run in which the quirks happened; "" if it may not.
+// This is the only place where a difference is excused.
+func known(engine string, quirks cbpf.Quirk) string {
+	switch engine {
+	case "xnet":
+		return knownXNet(quirks)
+	case "interp", "interp-socket":
+		return ""
+	}
+	switch {
+	case quirks&cbpf.QuirkRandom != 0:
+		return "every engine has random numbers of its own"
+	case quirks&cbpf.QuirkCPU != 0:
+		return "the engine tells the CPU that it runs on"
+	}
+	return ""
+}
+
+func knownXNet(quirks cbpf.Quirk) string {
+	switch {
+	case quirks&cbpf.QuirkNeg != 0:
+		return "x/net does not know neg and stops with an error"
+	case quirks&cbpf.QuirkShift != 0:
+		return "x/net yields 0 for shifts by 32 and more; the kernel takes them modulo 32"
+	case quirks&cbpf.QuirkIndex != 0:
+		return "x/net does not wrap X+k at 32 bits"
+	case quirks&cbpf.QuirkWindow != 0:
+		return "x/net has neither LL nor NET window"
+	}
+	return ""
+}

@@ -1,0 +1,27 @@
+package difftest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// LinkTypeNames lists the names that LinkTypeByName knows.
+func LinkTypeNames() []string {
+	var names []string
+	for _, info := range links {
+		if len(names) == 0 || names[len(names)-1] != info.name {
+			names = append(names, info.name)
+		}
+	}
+	return names
+}
+
+// LinkTypeByName returns the link type that tcpdump -y knows under that name, in upper or lower case.
+func LinkTypeByName(name string) (LinkType, error) {
+	for _, info := range links {
+		if strings.EqualFold(info.name, name) && info.link != 12 && info.link != 14 {
+			return info.link, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown link type %q; the link types are %s", name, strings.Join(LinkTypeNames(), ", "))
+}
