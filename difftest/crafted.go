@@ -72,6 +72,7 @@ func padding(n int) blob {
 	return b
 }
 
+// What most packets begin with, and the most common segment.
 var (
 	onIP4 = ether{proto: etherIPv4}
 	onIP6 = ether{proto: etherIPv6}
@@ -85,6 +86,8 @@ func arp(op uint16) layer {
 	return blob(append(append(head, macServer[:]...), server4[:]...))
 }
 
+// linkLayer crafts what is no IP, or IP in an unusual wrapping: ARP, frames with a length in place of a type, PPPoE, MPLS,
+// and a sweep over types that filters name.
 func (c *crafter) linkLayer() {
 	c.add("arp/request", ether{macBroadcast, etherARP}, arp(1), blob(make([]byte, 18)))
 	c.add("arp/reply", ether{proto: etherARP}, arp(2))
@@ -112,6 +115,7 @@ func (c *crafter) linkLayer() {
 	}
 }
 
+// vlan crafts tags with ids and priorities at their edges, alone, and in stacks.
 func (c *crafter) vlan() {
 	tagged := func(proto uint16, layers ...layer) []layer { return append([]layer{ether{proto: proto}}, layers...) }
 	segment := []layer{ip4{proto: protoTCP}, synTo}

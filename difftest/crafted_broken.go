@@ -9,7 +9,8 @@ import (
 // cut crafts captures that end at, before and behind each boundary that a filter can care about.
 func (c *crafter) cut() {
 	get := frame(segment(tcp{src: 40000, dst: 80, flags: psh | ack}, text("GET / HTTP/1.1\r\n\r\n"))...)
-	long := frame(onIP4, ip4{proto: protoTCP, options: options(40)}, tcp{src: 40000, dst: 80, flags: ack, options: options(40)}, text("GET /"))
+	long := frame(onIP4, ip4{proto: protoTCP, options: options(40)}, 
+		tcp{src: 40000, dst: 80, flags: ack, options: options(40)}, text("GET /"))
 	cuts := []struct {
 		name string
 		wire []byte
@@ -35,6 +36,7 @@ func (c *crafter) cut() {
 // lies crafts headers that state a length other than they have. The places are those of the headers without options.
 func (c *crafter) lies() {
 	const ipStart, tcpStart, udpLength = 14, 34, 38
+	// poke and poke16 change one field of a copy; checksums stay as they were.
 	poke := func(wire []byte, at int, value byte) []byte {
 		wire = bytes.Clone(wire)
 		wire[at] = value

@@ -4,7 +4,9 @@ import "bytes"
 
 // ip4 crafts IPv4 headers: each protocol, each length of options, addresses of each kind.
 func (c *crafter) ip4() {
-	for _, proto := range []uint8{0, 2, 8, protoGRE, protoESP, protoAH, protoICMPv6, protoNone, 88, 89, 103, 112, protoSCTP, 136, 255} {
+	for _, proto := range []uint8{
+		0, 2, 8, protoGRE, protoESP, protoAH, protoICMPv6, protoNone, 88, 89, 103, 112, protoSCTP, 136, 255,
+	} {
 		c.addf([]layer{onIP4, ip4{proto: proto}, padding(32)}, "ip/proto-%d", proto)
 	}
 	c.add("ip/ipip", onIP4, ip4{proto: protoIPIP}, ip4{proto: protoTCP}, synTo)
@@ -12,6 +14,7 @@ func (c *crafter) ip4() {
 	c.add("ip/gre-ip", onIP4, ip4{proto: protoGRE}, words{0, etherIPv4}, ip4{proto: protoUDP}, udp{53, 53})
 	c.add("ip/gre-key", onIP4, ip4{proto: protoGRE}, words{0x2000, etherIPv4, 0, 99}, ip4{proto: protoTCP}, synTo)
 	c.add("ip/sctp", onIP4, ip4{proto: protoSCTP}, words{2905, 80, 0, 1, 0, 0}, blob{1, 0, 0, 20}, padding(16))
+	// Each length that the four bits of the header can state, of which filters calculate where TCP begins.
 	for n := 4; n <= 40; n += 4 {
 		c.addf([]layer{onIP4, ip4{proto: protoTCP, options: options(n)}, synTo, text("data")}, "ip/options-%d", n)
 	}
@@ -29,6 +32,8 @@ func (c *crafter) ip4() {
 // options is n bytes of padding as IP and TCP options have it: nothing n-1 times, and an end.
 func options(n int) []byte { return append(bytes.Repeat([]byte{1}, n-1), 0) }
 
+// fragments crafts every kind of IPv4 fragment, among them those whose data looks like a header: a filter for ports must not
+// take it for one.
 func (c *crafter) fragments() {
 	fragment := func(name string, field uint16, layers ...layer) {
 		c.add("frag/"+name, append([]layer{onIP4, ip4{proto: protoUDP, frag: field}}, layers...)...)
@@ -50,6 +55,7 @@ func (c *crafter) fragments() {
 	c.add("frag/options-last", onIP4, ip4{proto: protoTCP, frag: 2, options: options(8)}, words{40000, 80, 0, 1})
 }
 
+// icmp crafts questions and answers, and complaints with the start of a packet inside.
 func (c *crafter) icmp() {
 	failed := frame(ip4{proto: protoTCP}, words{40000, 80, 0, 1})
 	for _, typ := range []uint8{0, 8, 13, 14, 17} {
@@ -96,6 +102,7 @@ func (c *crafter) ip6() {
 	add("sctp", protoSCTP, words{2905, 80, 0, 1, 0, 0}, padding(16))
 	add("4in6", protoIPIP, ip4{proto: protoTCP}, synTo)
 	add("6in6", protoIPv6, ip6{next: protoUDP}, dns[0], dns[1])
-	c.add("ip6/to-multicast", ether{mac{0x33, 0x33, 5: 0xfb}, etherIPv6}, ip6{next: protoUDP, dst: addr6{0xff, 0x02, 15: 0xfb}}, udp{5353, 5353}, padding(30))
+	c.add("ip6/to-multicast", ether{mac{0x33, 0x33, 5: 0xfb}, etherIPv6},
+		ip6{next: protoUDP, dst: addr6{0xff, 0x02, 15: 0xfb}}, udp{5353, 5353}, padding(30))
 	c.add("ip6/to-other", onIP6, ip6{next: protoTCP, src: server6, dst: addr6{0xfe, 0x80, 15: 1}}, synTo)
 }

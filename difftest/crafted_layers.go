@@ -67,6 +67,7 @@ func (w words) wrap(inner []byte) []byte {
 	return append(head, inner...)
 }
 
+// mac is an Ethernet address; those of the two hosts are locally administered.
 type mac [6]byte
 
 var (
@@ -92,6 +93,7 @@ func (e ether) wrap(inner []byte) []byte {
 // tag is what follows the EtherType of a VLAN tag.
 func tag(tci, proto uint16) layer { return words{tci, proto} }
 
+// addr4 is an IPv4 address.
 type addr4 [4]byte
 
 var (
@@ -136,12 +138,14 @@ func (h ip4) wrap(inner []byte) []byte {
 	copy(b[16:], h.dst[:])
 	b = append(b, h.options...)
 	binary.BigEndian.PutUint16(b[10:], ^sum(0, b))
+	// A fragment does not hold all that the checksum is over.
 	if h.frag&^dontFragment == 0 {
 		seal(h.proto, sum(0, b[12:20]), inner)
 	}
 	return append(b, inner...)
 }
 
+// addr6 is an IPv6 address.
 type addr6 [16]byte
 
 var (
@@ -224,6 +228,7 @@ func (h tcp) wrap(inner []byte) []byte {
 	return append(append(b, h.options...), inner...)
 }
 
+// udp is a UDP header.
 type udp struct {
 	src, dst uint16
 }

@@ -5,12 +5,15 @@ func segment(h tcp, payload layer) []layer {
 	return []layer{onIP4, ip4{proto: protoTCP, frag: dontFragment}, h, payload}
 }
 
+// tcp crafts segments to and from the ports that filters name, with flags in all usual and some absurd combinations.
 func (c *crafter) tcp() {
 	for _, port := range []uint16{20, 21, 22, 25, 53, 80, 443, 3128, 8000, 8080, 8443, 65535, 0} {
 		c.addf(segment(tcp{src: 40000, dst: port, flags: syn}, nothing), "tcp/to-%d", port)
 		c.addf(segment(tcp{src: port, dst: 40000, flags: syn | ack}, nothing), "tcp/from-%d", port)
 	}
-	for _, flags := range []uint8{0, fin, rst, ack, fin | ack, rst | ack, psh | ack, urg, fin | psh | urg, syn | fin, syn | 0xc0, 0xff} {
+	for _, flags := range []uint8{
+		0, fin, rst, ack, fin | ack, rst | ack, psh | ack, urg, fin | psh | urg, syn | fin, syn | 0xc0, 0xff,
+	} {
 		c.addf(segment(tcp{src: 40000, dst: 80, flags: flags}, nothing), "tcp/flags-%02x", flags)
 	}
 	for _, n := range []int{4, 8, 12, 20, 32, 40} {
@@ -28,6 +31,8 @@ func (c *crafter) tcp() {
 // nothing is an empty payload.
 const nothing = text("")
 
+// http crafts requests, the answer, and what looks like a request. Filters find the method behind both headers, so these
+// come in several lengths.
 func (c *crafter) http() {
 	get := text("GET /index.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: test\r\n\r\n")
 	data := tcp{src: 40000, dst: 80, seq: 1, ack: 1, flags: psh | ack}
@@ -59,6 +64,7 @@ var (
 
 const dnsQuestion = "\x07example\x03com\x00\x00\x01\x00\x01"
 
+// udp crafts the protocols that filters name by port, and tunnels with a frame inside.
 func (c *crafter) udp() {
 	inside := frame(onIP4, ip4{proto: protoTCP}, synTo)
 	tests := []struct {

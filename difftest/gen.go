@@ -48,14 +48,16 @@ type generator struct {
 	width int // bytes that the value in A fills, as far as the last instructions say
 }
 
+// allSet is what the kernel takes for set behind an instruction that never falls through: nothing comes from there.
 const allSet = 1<<cbpf.ScratchWords - 1
 
+// newGenerator draws the length of the program to be.
 func newGenerator(r *rand.Rand, opts GenOptions) *generator {
 	most := opts.MaxLen
 	if most <= 0 {
 		most = 64
 	}
-	most = min(most, cbpf.MaxInsns)
+	most = min(most, cbpf.MaxInsns) // the kernel takes no more
 	// Short programs find most faults, and fastest: most often each power of two is as likely as the next.
 	length := 1 + r.IntN(most)
 	if r.IntN(4) != 0 {
@@ -101,6 +103,7 @@ func (g *generator) add(code uint16, jt, jf uint8, k uint32) {
 	g.set &= g.atJump[pc+1]
 }
 
+// aim notes that the instruction in hand jumps to a pc: what is not set here may be unset there.
 func (g *generator) aim(target int) {
 	g.atJump[target] &= g.set
 	g.aimed[target] = true
@@ -118,7 +121,7 @@ func (g *generator) last() {
 	g.p = append(g.p, ret)
 }
 
-// litter fills fields that mean nothing.
+// litter fills fields that mean nothing. The kernel ignores them, and libpcap really leaves such numbers behind (k of tax).
 func (g *generator) litter() {
 	for i := range g.p {
 		ins := &g.p[i]

@@ -26,9 +26,10 @@ var edgeOffsets = []uint32{
 // windowOffsets are the first of ranges of offsets in and around the windows.
 var windowOffsets = []uint32{cbpf.LLOff, cbpf.LLOff + 12, cbpf.NetOff - 4, cbpf.NetOff, cbpf.NetOff + 8, cbpf.AdOff - 20}
 
+// pick draws one of a list.
 func pick[T any](g *generator, list []T) T { return list[g.IntN(len(list))] }
 
-// constant is the right operand of arithmetic or of a comparison.
+// constant is the right operand of arithmetic or of a comparison: one that filters have, that is an edge, small, or any.
 func (g *generator) constant() uint32 {
 	switch g.IntN(8) {
 	case 0, 1:
@@ -51,6 +52,7 @@ func (g *generator) comparand() uint32 {
 	return k
 }
 
+// verdict is what a program returns: drop, keep everything as tcpdump says it, or any number.
 func (g *generator) verdict() uint32 {
 	switch g.IntN(4) {
 	case 0:
@@ -76,7 +78,7 @@ func (g *generator) offset() uint32 {
 	}
 }
 
-// absOffset is the operand of an absolute load.
+// absOffset is the operand of an absolute load. Extensions and windows come up only where the options allow them.
 func (g *generator) absOffset() uint32 {
 	switch n := g.IntN(100); {
 	case n < 6 && len(g.opts.Exts) > 0:
@@ -93,7 +95,7 @@ func (g *generator) indOffset() uint32 {
 	switch n := g.IntN(100); {
 	case n < 92:
 		return g.offset()
-	case n < 95:
+	case n < 95: // with X above it, the sum wraps to a small offset
 		return -(1 + g.Uint32N(40))
 	case n < 98 && g.opts.Windows:
 		return pick(g, windowOffsets) + g.Uint32N(20)

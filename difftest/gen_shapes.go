@@ -5,11 +5,12 @@ import "github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 // shapes draws how often each shape comes up in this program. Each makes one instruction at least.
 func (g *generator) shapes() []func() {
 	all := []func(){g.anything, g.headers, g.list, g.tree, g.arithmetic, g.indirect, g.exchange, g.longJump}
+	// In the order of the above.
 	weights := []int{12, 3, 2, 1, 3, 3, 2, 1}
 	if g.IntN(3) == 0 { // a program mostly of one kind
 		weights[g.IntN(len(weights))] += 40
 	}
-	var drawn []func()
+	var drawn []func() // each shape as often as it weighs
 	for i, shape := range all {
 		for range weights[i] {
 			drawn = append(drawn, shape)
@@ -41,6 +42,7 @@ var opsByForm = func() (drawn [][]*cbpf.OpInfo) {
 // anything makes one instruction of any opcode.
 func (g *generator) anything() { g.instruction(pick(g, pick(g, opsByForm))) }
 
+// instruction makes one of this opcode, with operands that the kernel accepts; a few bring one or two others with them.
 func (g *generator) instruction(info *cbpf.OpInfo) {
 	switch info.Form {
 	case cbpf.FormAbs:
@@ -69,6 +71,7 @@ func (g *generator) instruction(info *cbpf.OpInfo) {
 	}
 }
 
+// immediate keeps to the rules for constants: no division by 0, no shift by 32 or more.
 func (g *generator) immediate(info *cbpf.OpInfo) uint32 {
 	const classBits, classALU = 7, 4
 	if info.Code&classBits != classALU {
@@ -121,9 +124,9 @@ func (g *generator) ret(info *cbpf.OpInfo) {
 
 // headers checks EtherType, protocol, fragment offset and a port, as tcpdump does.
 func (g *generator) headers() {
-	fail := g.length - 1
+	fail := g.length - 1 // all checks lead there, as in tcpdump's programs, where a jump is long enough
 	check := func(code uint16, k uint32) {
-		if g.IntN(12) == 0 {
+		if g.IntN(12) == 0 { // a check for what shall not be
 			g.add(code, g.skipTo(fail), 0, k)
 		} else {
 			g.add(code, 0, g.skipTo(fail), k)
@@ -148,6 +151,7 @@ func (g *generator) load() {
 // list compares one value with many: a hit jumps on, to one of two places.
 func (g *generator) list() {
 	g.load()
+	// Two targets, one near and one at the end, if the field can hold that.
 	hit := []int{min(g.length-1, len(g.p)+1+g.IntN(250)), g.length - 1}
 	code := cbpf.OpJeqK
 	if g.IntN(10) == 0 {
@@ -188,6 +192,7 @@ func (g *generator) branch(low, high uint32, depth, end int) {
 	g.branch(min(middle, high-1)+1, high, depth-1, end)
 }
 
+// leaf ends one path through a tree.
 func (g *generator) leaf(end int) {
 	if d := end - len(g.p) - 1; d >= 0 && d < g.room() && g.IntN(3) != 0 {
 		g.op(cbpf.OpJa, uint32(d))
@@ -199,7 +204,7 @@ func (g *generator) leaf(end int) {
 // arithmetic calculates with packet bytes and tests the result.
 func (g *generator) arithmetic() {
 	g.load()
-	if g.IntN(2) == 0 {
+	if g.IntN(2) == 0 { // two values of the packet, one in X
 		g.op(0x07, 0) // tax
 		g.load()
 	}
@@ -235,7 +240,7 @@ func (g *generator) indirect() {
 // place makes X a place in a packet; or near the end of the numbers, so that a sum wraps; or leaves it.
 func (g *generator) place() {
 	switch g.IntN(16) {
-	case 0:
+	case 0: // whatever is in X
 	case 1:
 		g.op(0x01, -g.Uint32N(60)) // ldx #k
 	case 2, 3, 4, 5:

@@ -31,12 +31,15 @@ type linkInfo struct {
 	fill   func(m *cbpf.Meta, data []byte) // what the header says
 }
 
+// ARPHRD_* of linux/if_arp.h.
 const (
 	haEthernet = 1
 	haLoopback = 772
 	haNone     = 0xfffe
 )
 
+// links are the link types whose packets get a complete Meta; for all others the network header is taken to begin the
+// packet.
 // 12 and 14 are what some systems write instead of 101.
 var links = [...]linkInfo{
 	{LinkNull, "NULL", 4, haLoopback, fillIP},
@@ -51,6 +54,7 @@ var links = [...]linkInfo{
 	{LinkSLL2, "LINUX_SLL2", 20, 0, fillSLL2},
 }
 
+// info returns the row of a link type, or nil.
 func (l LinkType) info() *linkInfo {
 	for i := range links {
 		if links[i].link == l {
@@ -107,12 +111,14 @@ func fillEthernet(m *cbpf.Meta, data []byte) {
 	}
 }
 
+// fillSLL reads the header of a capture on all interfaces: packet type, ARPHRD_*, address, protocol.
 func fillSLL(m *cbpf.Meta, data []byte) {
 	m.PktType = data[1]
 	m.HaType = binary.BigEndian.Uint16(data[2:])
 	m.Protocol = binary.BigEndian.Uint16(data[14:])
 }
 
+// fillSLL2 reads the newer one, which begins with the protocol and knows the interface.
 func fillSLL2(m *cbpf.Meta, data []byte) {
 	m.Protocol = binary.BigEndian.Uint16(data)
 	m.IfIndex = binary.BigEndian.Uint32(data[4:])

@@ -51,6 +51,7 @@ func (s *shrinker) try(p cbpf.Program, pkt cbpf.Packet) bool {
 	return true
 }
 
+// tryProgram takes over a program, if it is valid and bad with the packet there is.
 func (s *shrinker) tryProgram(p cbpf.Program) bool {
 	return cbpf.Validate(p) == nil && s.try(p, s.pkt)
 }
@@ -69,6 +70,7 @@ func (s *shrinker) halves(length func() int, try func(from, n int) bool) {
 
 // removeInstructions takes n instructions out. Jumps to one of them lead to what followed.
 func (s *shrinker) removeInstructions(from, n int) bool {
+	// moved is where a pc of the old program is in the new one.
 	moved := func(target int) int {
 		if target >= from+n {
 			return target - n
@@ -109,9 +111,12 @@ func (s *shrinker) simplifyInstructions() {
 // through others, so that trying ends.
 func simpler(ins bpf.RawInstruction) []bpf.RawInstruction {
 	const ldxImm, sourceX, modeBits, modeAbs = 0x01, 0x08, 0xe0, 0x20
-	list := []bpf.RawInstruction{{Op: cbpf.OpRetK}, {Op: cbpf.OpRetK, K: 1}, {Op: cbpf.OpLdImm}, {Op: ldxImm}, {Op: ldxImm, K: 1}}
+	list := []bpf.RawInstruction{
+		{Op: cbpf.OpRetK}, {Op: cbpf.OpRetK, K: 1}, {Op: cbpf.OpLdImm}, {Op: ldxImm}, {Op: ldxImm, K: 1},
+	}
 	info := cbpf.Info(ins.Op)
 	switch info.Form {
+	// A comparison that always comes out one way, and one with a constant.
 	case cbpf.FormCondK, cbpf.FormCondX:
 		list = append(list,
 			bpf.RawInstruction{Op: cbpf.OpJa, K: uint32(ins.Jt)},
@@ -120,12 +125,14 @@ func simpler(ins bpf.RawInstruction) []bpf.RawInstruction {
 	case cbpf.FormInd:
 		list = append(list, bpf.RawInstruction{Op: ins.Op&^modeBits | modeAbs, K: ins.K})
 	}
+	// Half the number, and the number without its lowest bit: 32 steps each at most.
 	for _, k := range []uint32{0, 1, ins.K / 2, ins.K & (ins.K - 1)} {
 		list = append(list, bpf.RawInstruction{Op: ins.Op, Jt: ins.Jt, Jf: ins.Jf, K: k})
 	}
 	list = append(list,
 		bpf.RawInstruction{Op: ins.Op, Jf: ins.Jf, K: ins.K},
 		bpf.RawInstruction{Op: ins.Op, Jt: ins.Jt, K: ins.K})
+	// What is not simpler would make the trying go round in circles.
 	return slices.DeleteFunc(list, func(other bpf.RawInstruction) bool { return cost(other) >= cost(ins) })
 }
 
@@ -147,6 +154,7 @@ func (s *shrinker) cutPacket() {
 	}
 }
 
+// cutBy returns the packet without its last n bytes.
 func cutBy(pkt cbpf.Packet, n int) cbpf.Packet {
 	if pkt.WireLen == uint32(len(pkt.Data)) {
 		pkt.WireLen -= uint32(n)
@@ -155,6 +163,7 @@ func cutBy(pkt cbpf.Packet, n int) cbpf.Packet {
 	return pkt
 }
 
+// clearBytes makes n bytes 0. The slice is not the caller's, whose packet stays as it was.
 func (s *shrinker) clearBytes(from, n int) bool {
 	zeros := make([]byte, n)
 	if bytes.Equal(s.pkt.Data[from:from+n], zeros) {

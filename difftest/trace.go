@@ -68,7 +68,7 @@ func OpenTrace(path string) (*Trace, error) {
 // is for errors. The file header is read at once; a pcapng file up to its first interface.
 func NewTrace(r io.Reader, name string) (*Trace, error) {
 	g := &guard{r: bufio.NewReaderSize(r, 64<<10), name: name}
-	magic, err := g.r.Peek(4)
+	magic, err := g.r.Peek(4) // left for the readers
 	switch {
 	case err == io.EOF && len(magic) == 0:
 		return nil, g.fault("the file is empty, not even a header")
@@ -83,6 +83,7 @@ func NewTrace(r io.Reader, name string) (*Trace, error) {
 	return newPcap(g, magic)
 }
 
+// newPcap starts a trace whose first bytes are magic, which it refuses unless they are those of pcap.
 func newPcap(g *guard, magic []byte) (*Trace, error) {
 	nanos, err := g.pcapHeader(magic)
 	if err != nil {
@@ -102,6 +103,8 @@ func newPcap(g *guard, magic []byte) (*Trace, error) {
 	return &Trace{guard: g, source: source, nanos: nanos, snap: int(snap)}, nil
 }
 
+// newPcapng starts a trace of any number of interfaces. (gopacket by itself skips the packets of all interfaces whose link
+// type is not that of the first.)
 func newPcapng(g *guard) (*Trace, error) {
 	if err := g.firstInterface(); err != nil {
 		return nil, err
@@ -139,7 +142,7 @@ func (t *Trace) Next() (Record, error) {
 		return Record{}, t.guard.wrap(err)
 	}
 	data = data[:min(len(data), t.snap)]
-	if info.Timestamp.IsZero() {
+	if info.Timestamp.IsZero() { // a simple packet block has no time
 		info.Timestamp = time.Unix(0, 0).UTC()
 	}
 	link := t.guard.link
@@ -163,6 +166,7 @@ func (t *Trace) ReadAll() ([]Record, error) {
 		if err != nil {
 			return all, err
 		}
+		// Not nil, even for an empty packet, so that records can be compared.
 		rec.Data = append([]byte{}, rec.Data...)
 		all = append(all, rec)
 	}

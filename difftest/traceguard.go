@@ -48,6 +48,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// next makes the next piece the one in hand.
 func (g *guard) next() error {
 	g.buf = g.buf[:0]
 	if err := g.frame(); err != nil {
@@ -97,6 +98,8 @@ func (g *guard) pcapRecord() error {
 	return g.extend(int(capLen), "packet")
 }
 
+// checkLengths refuses what no capture has. tcpdump takes a packet that is longer in the file than it was on the wire, but
+// no kernel has one, and there is no verdict to compare it with.
 func (g *guard) checkLengths(capLen, wireLen uint32) error {
 	if capLen > maxCapture {
 		return g.fault("captured length %d, %d is the most", capLen, maxCapture)
@@ -110,12 +113,14 @@ func (g *guard) checkLengths(capLen, wireLen uint32) error {
 // extend reads n more bytes of the piece in hand. A file that ends in it is a fault; what names it.
 func (g *guard) extend(n int, what string) error {
 	have := len(g.buf)
+	// Every caller has checked n: at most maxCapture or maxBlock.
 	if cap(g.buf) < have+n {
 		g.buf = append(make([]byte, 0, have+n), g.buf...)
 	}
 	g.buf = g.buf[:have+n]
 	got, err := io.ReadFull(g.r, g.buf[have:])
 	switch {
+	// The end of the file is a fault here, unlike between two pieces.
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
 		return g.fault("the file ends inside the %s, after %d of %d bytes", what, got, n)
 	case err != nil:
@@ -124,6 +129,7 @@ func (g *guard) extend(n int, what string) error {
 	return nil
 }
 
+// fault is an error in the packet in hand.
 func (g *guard) fault(format string, args ...any) error {
 	return &TraceError{Name: g.name, Packet: g.packet, What: fmt.Sprintf(format, args...)}
 }

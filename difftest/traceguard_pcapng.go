@@ -39,7 +39,7 @@ type ngInterface struct {
 // firstInterface reads up to the first interface and leaves all of that pending. It is the start of every pcapng file.
 func (g *guard) firstInterface() error {
 	g.frame = g.block
-	var start []byte
+	var start []byte // pieces in front of the interface, for gopacket to read again
 	for len(g.ifaces) == 0 {
 		err := g.next()
 		if errors.Is(err, io.EOF) {
@@ -96,6 +96,7 @@ func (g *guard) blockHeader() (typ, length uint32, err error) {
 	return typ, length, nil
 }
 
+// byteOrder reads the mark that says how the numbers of this section are written. Another section may differ.
 func (g *guard) byteOrder() error {
 	if err := g.extend(4, "section header"); err != nil {
 		return err
@@ -130,7 +131,7 @@ func (g *guard) blockBody(typ, length uint32, fixed int) error {
 	}
 	body, rest := g.buf[8:8+fixed], g.buf[8+fixed:length-4]
 	switch typ {
-	case blockSection:
+	case blockSection: // interfaces count from 0 again
 		g.ifaces = g.ifaces[:0]
 		return g.options(rest, nil)
 	case blockInterface:
@@ -144,6 +145,7 @@ func (g *guard) blockBody(typ, length uint32, fixed int) error {
 	}
 }
 
+// addInterface takes note of an interface, and checks its options.
 func (g *guard) addInterface(body, options []byte) error {
 	if len(g.ifaces) == maxInterfaces {
 		return g.fault("more than %d interfaces in a section", maxInterfaces)
@@ -157,10 +159,12 @@ func (g *guard) addInterface(body, options []byte) error {
 
 // interfaceOption checks the two options of an interface that gopacket calculates with.
 func (g *guard) interfaceOption(code uint16, value []byte) error {
-	const resolution, offset = 9, 14
+	const resolution, offset = 9, 14 // if_tsresol and if_tsoffset
 	switch {
 	case code == resolution && len(value) != 1, code == offset && len(value) != 8:
 		return g.fault("interface option %d has %d bytes", code, len(value))
+	// A resolution is a negative power of 2 (with the top bit) or of 10. gopacket divides by 2^n or 10^n in 64 bits, and
+	// that must not be 0.
 	case code == resolution && value[0] >= 0x80 && value[0] > 0x80+63:
 		return g.fault("time resolution 2^-%d, 2^-63 is the finest", value[0]-0x80)
 	case code == resolution && value[0] < 0x80 && value[0] > 19:
@@ -215,6 +219,7 @@ func (g *guard) simplePacket(wireLen uint32, room int) error {
 	return g.checkRoom(capLen, room)
 }
 
+// setInterface says which interface of the section the packet in hand came through.
 func (g *guard) setInterface(n uint32) error {
 	if n >= uint32(len(g.ifaces)) {
 		return g.fault("interface %d, the section has %d", n, len(g.ifaces))
@@ -223,6 +228,7 @@ func (g *guard) setInterface(n uint32) error {
 	return nil
 }
 
+// checkRoom compares a length with that of the block around it.
 func (g *guard) checkRoom(capLen uint32, room int) error {
 	if uint64(capLen) > uint64(room) {
 		return g.fault("captured length %d, its block has room for %d", capLen, room)

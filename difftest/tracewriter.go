@@ -49,6 +49,7 @@ func (w *Writer) Write(rec Record, verdict uint32) error {
 	if rec.Time.IsZero() {
 		rec.Time = time.Unix(0, 0) // gopacket would put in the present
 	}
+	// A wire length below the captured one comes from packets made by hand.
 	keep := rec.Data[:min(uint64(len(rec.Data)), uint64(verdict))]
 	return w.w.WritePacket(gopacket.CaptureInfo{
 		Timestamp:     rec.Time,
