@@ -9,7 +9,7 @@ import (
 // cut crafts captures that end at, before and behind each boundary that a filter can care about.
 func (c *crafter) cut() {
 	get := frame(segment(tcp{src: 40000, dst: 80, flags: psh | ack}, text("GET / HTTP/1.1\r\n\r\n"))...)
-	long := frame(onIP4, ip4{proto: protoTCP, options: options(40)}, 
+	long := frame(onIP4, ip4{proto: protoTCP, options: options(40)},
 		tcp{src: 40000, dst: 80, flags: ack, options: options(40)}, text("GET /"))
 	cuts := []struct {
 		name string
