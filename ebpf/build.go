@@ -70,13 +70,15 @@ func (b *Builder) Program() (p Program, origins []int, err error) {
 	if n := starts[len(b.insns)]; n > MaxInsns {
 		return nil, nil, fault(ReasonTooLong, -1, "%d instructions, %d is the most", n, MaxInsns)
 	}
+	p = make(Program, 0, starts[len(b.insns)])
+	origins = make([]int, 0, cap(p))
 	for i, ins := range b.insns {
-		slots := []Instruction{ins}
 		if to := b.targets[i]; to != noLabel {
-			slots = aim(ins, starts[b.places[to]]-starts[i]-1, far[i])
+			p = appendJump(p, ins, starts[b.places[to]]-starts[i]-1, far[i])
+		} else {
+			p = append(p, ins)
 		}
-		for _, s := range slots {
-			p = append(p, s)
+		for len(origins) < len(p) {
 			origins = append(origins, b.origins[i])
 		}
 	}
@@ -113,19 +115,19 @@ func slots(ins Instruction, far bool) int {
 	return 1
 }
 
-// aim makes the jump over d slots, counted from the slot after its first.
-func aim(ins Instruction, d int, far bool) []Instruction {
+// appendJump appends the jump over d slots, counted from the slot after its first.
+func appendJump(p Program, ins Instruction, d int, far bool) Program {
 	switch {
 	case !far:
 		ins.Off = int16(d)
-		return []Instruction{ins}
+		return append(p, ins)
 	case ins.Op.Info().Form == FormJump:
-		return []Instruction{jumpLong(d)}
+		return append(p, jumpLong(d))
 	}
 	ins.Off = 1
 	skip := Jump()
 	skip.Off = 1
-	return []Instruction{ins, skip, jumpLong(d - 2)}
+	return append(p, ins, skip, jumpLong(d-2))
 }
 
 func jumpLong(d int) Instruction { return Instruction{Op: OpJumpLong, Imm: int32(d)} }
