@@ -147,7 +147,11 @@ func (f *Func) release() {
 
 // Run runs the program on one packet and returns r0; the verdict is its lower half. Head, NetOff, NoLink, CPU and Random
 // of the packet are not looked at by machine code: it asks the processor for its number and makes its own random numbers.
+// A nil packet is an empty one.
 func (f *Func) Run(pkt *ebpf.Packet) (uint64, error) {
+	if pkt == nil {
+		pkt = &ebpf.Packet{}
+	}
 	if err := f.acquire(); err != nil {
 		return 0, err
 	}
