@@ -36,7 +36,7 @@ Engines: ` + strings.Join(difftest.EngineNames(), ", ") + `.`,
 	}
 	f.src.flags(cmd)
 	cmd.Flags().StringArrayVarP(&f.traces, "read", "r", nil, "`TRACE` to read, pcap or pcapng; may be given more than once")
-	cmd.Flags().StringSliceVar(&f.engines, "engine", difftest.EngineNames(), "engines to compare with the reference")
+	cmd.Flags().StringSliceVar(&f.engines, "engine", difftest.EngineNames(), "`ENGINES` to compare with the reference")
 	complete(cmd, "engine", difftest.EngineNames()...)
 	return cmd
 }
@@ -52,16 +52,28 @@ func (f *diffFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return &usageError{err}
 	}
+	return f.runEngines(cmd, args, engines)
+}
+
+// runEngines compares, and shows what was found even where an error ended the comparison.
+func (f *diffFlags) runEngines(cmd *cobra.Command, args []string, engines []difftest.Engine) error {
 	var report difftest.Report
-	err = f.compare(cmd, args, engines, &report)
+	err := f.compare(cmd, args, engines, &report)
 	if report.Packets > 0 {
 		if printErr := report.Fprint(cmd.OutOrStdout()); printErr != nil {
 			return printErr
 		}
 	}
-	if err == nil && report.Differ > 0 {
+	switch {
+	case err != nil:
+		return err
+	case report.Differ > 0:
 		fmt.Fprintf(cmd.ErrOrStderr(), "cbpf2ebpf: %d disagreements\n", report.Differ)
 		return errTold
+	case report.Packets == 0:
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), "no packets: nothing was compared")
+	default:
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), "no disagreement")
 	}
 	return err
 }
@@ -69,15 +81,17 @@ func (f *diffFlags) run(cmd *cobra.Command, args []string) error {
 // compare runs the programs over all traces. The report holds what was found in front of an error.
 func (f *diffFlags) compare(cmd *cobra.Command, args []string, engines []difftest.Engine, report *difftest.Report) error {
 	var programs []difftest.Named
-	bar := newProgress(cmd, "packets x programs", -1)
+	var link difftest.LinkType // that an expression was compiled for
+	bar := newProgress(cmd, "packets x programs", false, -1)
 	defer bar.end()
 	for _, path := range f.traces {
 		trace, end, err := openTrace(cmd, path, false)
 		if err != nil {
 			return err
 		}
-		if programs == nil {
-			programs, err = f.programs(cmd, args, trace.Link())
+		if programs == nil || cmd.Flags().Changed("expr") && trace.Link() != link {
+			link = trace.Link()
+			programs, err = f.programs(cmd, args, link)
 		}
 		if err == nil {
 			err = report.Compare(programs, engines, trace, bar.add)

@@ -39,6 +39,11 @@ func (c *chunk) fill(trace *difftest.Trace) error {
 		if rec, err = trace.Next(); err != nil {
 			break
 		}
+		if rec.Link != trace.Link() {
+			err = fmt.Errorf("trace %s: packet %d has link type %v, and the trace began with %v: a filter is for one link type",
+				trace.Name(), c.first+len(c.records)+1, rec.Link, trace.Link())
+			break
+		}
 		c.descs = append(c.descs, jit.Desc{Off: uint32(len(c.buf)), CapLen: uint32(len(rec.Data)), WireLen: rec.WireLen})
 		c.buf = append(c.buf, rec.Data...)
 		c.records = append(c.records, rec)
@@ -74,6 +79,14 @@ func (f *runFlags) engineMaker() (engineMaker, error) {
 	}
 	if f.t.target == "" {
 		f.t.target = targets[0]
+	}
+	if targets[0] == "" && (f.t.target != "" || f.t.optimize != 0) {
+		return nil, usagef("engine %s runs the classic program as it is, without --target and -O", f.engine)
+	}
+	if targets[0] != "" {
+		if _, err := f.t.options(difftest.LinkEthernet); err != nil {
+			return nil, err
+		}
 	}
 	if !slices.Contains(targets, f.t.target) {
 		return nil, usagef("engine %s cannot run programs for target %q; it runs %s", f.engine, f.t.target, strings.Join(targets, " and "))

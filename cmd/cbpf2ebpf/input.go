@@ -30,9 +30,9 @@ func (s *source) flags(cmd *cobra.Command) {
 	for _, n := range cbpf.Notations() {
 		names = append(names, string(n))
 	}
-	cmd.Flags().StringVar(&s.from, "from", string(cbpf.Auto), "notation of the program: "+strings.Join(names, ", "))
-	cmd.Flags().StringVarP(&s.expr, "expr", "e", "", "compile this capture `filter` with the system's tcpdump instead of reading FILE")
-	cmd.Flags().StringVar(&s.linkType, "linktype", "", "link type of the packets, as tcpdump -y takes it (default EN10MB, or that of the trace)")
+	cmd.Flags().StringVar(&s.from, "from", string(cbpf.Auto), "`NOTATION` of the program: "+strings.Join(names, ", "))
+	cmd.Flags().StringVarP(&s.expr, "expr", "e", "", "compile this capture `FILTER` with the system's tcpdump instead of reading FILE")
+	cmd.Flags().StringVar(&s.linkType, "linktype", "", "`LINK` type of the packets, as tcpdump -y takes it (default EN10MB, or that of the trace)")
 	complete(cmd, "from", names...)
 	complete(cmd, "linktype", difftest.LinkTypeNames()...)
 }
@@ -66,20 +66,17 @@ func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkT
 		p, err = compileExpr(s.expr, link)
 		return p, fmt.Sprintf("filter %q", s.expr), err
 	}
-	name = "-"
+	file := "-"
 	if len(files) > 0 {
-		name = files[0]
+		file = files[0]
 	}
 	notation, err := cbpf.NotationByName(s.from)
 	if err != nil {
 		return nil, "", &usageError{err}
 	}
-	text, err := readText(cmd, name)
+	text, name, err := readText(cmd, file)
 	if err != nil {
 		return nil, "", err
-	}
-	if name == "-" {
-		name = "stdin"
 	}
 	p, err = cbpf.ParseAs(notation, text)
 	return p, name, inFile(name, err)
@@ -101,39 +98,45 @@ func inFile(name string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// readText reads a file, or stdin for "-". A person at a terminal is told what is wanted instead of being kept waiting.
-func readText(cmd *cobra.Command, name string) ([]byte, error) {
+// readText reads a file, or stdin for "-", and returns what to call it. A person at a terminal is told what is wanted
+// instead of being kept waiting.
+func readText(cmd *cobra.Command, file string) (text []byte, name string, err error) {
+	name = file
 	in := cmd.InOrStdin()
-	if name != "-" {
+	if name == "-" {
+		if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			return nil, "", usagef("no program: name a FILE, pipe one in (tcpdump -d 'tcp port 80' | cbpf2ebpf), or give -e 'tcp port 80'")
+		}
+		name = "stdin"
+	} else {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		defer f.Close()
 		in = f
-	} else if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return nil, usagef("no program: name a FILE, pipe one in (tcpdump -d 'tcp port 80' | cbpf2ebpf), or give -e 'tcp port 80'")
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	text, err = io.ReadAll(io.LimitReader(in, maxText+1))
+	if err == nil && len(text) > maxText {
+		err = fmt.Errorf("%s: more than %d MiB of text, which is no program", name, maxText>>20)
 	}
-	if len(text) > maxText {
-		return nil, fmt.Errorf("%s: more than %d MiB of text, which is no program", name, maxText>>20)
-	}
-	return text, nil
+	return text, name, err
 }
 
-// compileExpr has tcpdump compile a capture filter.
+// compileExpr has tcpdump compile a capture filter. It learns the link type from a trace without packets on stdin, because
+// -y knows only the types that have a name.
 func compileExpr(expr string, link difftest.LinkType) (cbpf.Program, error) {
 	path, err := exec.LookPath("tcpdump")
 	if err != nil {
 		return nil, errors.New("-e needs tcpdump, which is not installed here: install it (apt-get install tcpdump), " +
 			"or run tcpdump -d elsewhere and give its output as FILE")
 	}
-	var stdout, stderr bytes.Buffer
-	tcpdump := exec.Command(path, "-y", link.String(), "-ddd", "--", expr)
-	tcpdump.Stdout, tcpdump.Stderr = &stdout, &stderr
+	var stdin, stdout, stderr bytes.Buffer
+	if _, err := difftest.NewWriter(&stdin, link, false); err != nil {
+		return nil, err
+	}
+	tcpdump := exec.Command(path, "-r", "-", "-ddd", "--", expr)
+	tcpdump.Stdin, tcpdump.Stdout, tcpdump.Stderr = &stdin, &stdout, &stderr
 	if err := tcpdump.Run(); err != nil {
 		return nil, fmt.Errorf("filter %q: %s", expr, lastLine(stderr.String(), err))
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -17,9 +19,12 @@ const (
 	exitDone    = 0
 	exitRefused = 1 // refused input, a failure, or a disagreement
 	exitUsage   = 2
+	exitPipe    = 128 + int(syscall.SIGPIPE) // nobody reads on: what a shell shows for any program that this ends
 )
 
 func main() {
+	// A write to a broken pipe is an error like any other, so that what is half done can be taken away.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -30,14 +35,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	err := cmd.Execute()
+	used, err := cmd.ExecuteC()
 	var usage *usageError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "cbpf2ebpf: %v\ntry: cbpf2ebpf --help\n", err)
+		fmt.Fprintf(stderr, "cbpf2ebpf: %v\ntry: %s --help\n", err, used.CommandPath())
 		return exitUsage
+	case errors.Is(err, syscall.EPIPE):
+		return exitPipe
 	case !errors.Is(err, errTold):
 		fmt.Fprintf(stderr, "cbpf2ebpf: %v\n", err)
 	}
@@ -66,7 +73,10 @@ Without a subcommand it translates: a classic program on stdin or in FILE, in an
 or iptables, becomes an extended program on stdout.`
 	cmd.Version = version()
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w%s", err, suggestion(cmd, cmd.Flags().Arg(0)))
+	})
 	explicit := translateCommand()
 	explicit.Use = "translate [FILE]"
 	cmd.AddCommand(explicit, checkCommand(), runCommand(), diffCommand())
@@ -82,9 +92,17 @@ func version() string {
 }
 
 // atMostOneFile is the Args of commands that read one program.
-func atMostOneFile(_ *cobra.Command, args []string) error {
+func atMostOneFile(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usagef("one FILE at most, not %d: %q", len(args), args)
+		return usagef("one FILE at most, not %d: %q%s", len(args), args, suggestion(cmd, args[0]))
 	}
 	return nil
+}
+
+// suggestion helps where what stands for a FILE of the root command may be a command misspelt.
+func suggestion(cmd *cobra.Command, file string) string {
+	if similar := cmd.SuggestionsFor(file); file != "" && len(similar) > 0 {
+		return fmt.Sprintf("; did you mean the command %s?", similar[0])
+	}
+	return ""
 }

@@ -2,9 +2,15 @@ package main
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -22,12 +28,14 @@ func writeWhole(cmd *cobra.Command, path string, f func(w io.Writer) error) erro
 	return replace(path, f)
 }
 
+// buffered lets f write to w through a buffer. What f wrote in front of an error goes out too.
 func buffered(w io.Writer, f func(w io.Writer) error) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	if err := f(b); err != nil {
-		return err
+	err := f(b)
+	if flushErr := b.Flush(); err == nil {
+		err = flushErr
 	}
-	return b.Flush()
+	return err
 }
 
 // overwrite writes to something that is no regular file, /dev/null or a pipe.
@@ -46,34 +54,92 @@ func overwrite(path string, f func(w io.Writer) error) error {
 // replace writes to a new file beside path and renames it when all is written. Links are followed, and the mode of a
 // file that was there is kept.
 func replace(path string, f func(w io.Writer) error) (err error) {
-	const defaultMode = 0o644
-	mode := os.FileMode(defaultMode)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	mode, err := replaceable(path)
 	if err != nil {
 		return err
 	}
+	file, err := createBeside(path)
+	if err != nil {
+		return err
+	}
+	forget := removeOnSignal(file.Name())
 	defer func() {
 		if err != nil {
 			file.Close()
 			os.Remove(file.Name())
 		}
+		forget()
 	}()
 	if err := buffered(file, f); err != nil {
 		return err
 	}
-	if err := file.Chmod(mode); err != nil {
-		return err
+	if mode != 0 {
+		if err := file.Chmod(mode); err != nil {
+			return err
+		}
 	}
 	if err := file.Close(); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)
+}
+
+// replaceable returns the mode of the file at path, 0 if there is none. A file that may not be written may not be
+// replaced either, though the system would allow that.
+func replaceable(path string) (os.FileMode, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode().Perm(), nil
+}
+
+// createBeside makes a hidden file in the directory of path, with the mode of any new file.
+func createBeside(path string) (*os.File, error) {
+	name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".cbpf2ebpf-%08x", rand.Uint32()))
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		failed.Path = path // nobody has heard of the other name
+	}
+	return file, err
+}
+
+// removeOnSignal removes the file if a signal ends the process before forget is called.
+func removeOnSignal(name string) (forget func()) {
+	signals := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as nohup has it
+			signal.Notify(signals, s)
+		}
+	}
+	go func() {
+		s, caught := <-signals
+		if !caught {
+			return
+		}
+		os.Remove(name)
+		signal.Reset(s)
+		if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(s) == nil {
+			select {} // the signal ends us
+		}
+		os.Exit(exitRefused) // where a process cannot signal itself
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
 }
 
 // isTerminal reports whether a person looks at w.

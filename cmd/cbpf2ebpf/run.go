@@ -42,10 +42,9 @@ with -w is what a capture would keep: of each matching packet as many bytes as t
 	f.t.flags(cmd, "")
 	cmd.Flags().StringVarP(&f.trace, "read", "r", "", "`TRACE` to read, pcap or pcapng; - for stdin")
 	cmd.Flags().StringVarP(&f.out, "write", "w", "", "write what matches to `FILE` as pcap, whole or not at all; - for stdout")
-	cmd.Flags().StringVar(&f.engine, "engine", "jit", "what runs the program: "+strings.Join(engineNames(), ", "))
+	cmd.Flags().StringVar(&f.engine, "engine", "jit", "`ENGINE` that runs the program: "+strings.Join(engineNames(), ", "))
 	cmd.Flags().BoolVar(&f.verdicts, "verdicts", false, "print the verdict of each packet, one decimal number a line")
 	cmd.Flags().BoolVar(&f.count, "count", false, "print nothing but the number of packets that match")
-	cmd.MarkFlagsMutuallyExclusive("verdicts", "count")
 	complete(cmd, "engine", engineNames()...)
 	return cmd
 }
@@ -56,14 +55,19 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return usagef("no trace: give -r TRACE")
 	case f.trace == "-" && !cmd.Flags().Changed("expr") && (len(args) == 0 || args[0] == "-"):
 		return usagef("program and trace cannot both come from stdin")
-	case f.verdicts && f.out == "-":
-		return usagef("verdicts and packets cannot both go to stdout")
+	case f.verdicts && f.count:
+		return usagef("--verdicts or --count, not both")
+	case (f.verdicts || f.count) && f.out == "-":
+		return usagef("packets and text cannot both go to stdout: -w FILE, or neither --verdicts nor --count")
+	case f.out == "-" && isTerminal(cmd.OutOrStdout()):
+		return usagef("packets would upset the terminal: give -w FILE")
 	}
 	prepare, err := f.engineMaker()
 	if err != nil {
 		return err
 	}
-	trace, end, err := openTrace(cmd, f.trace, true)
+	// A bar would stand between the verdicts on a terminal.
+	trace, end, err := openTrace(cmd, f.trace, !f.verdicts || !isTerminal(cmd.OutOrStdout()))
 	if err != nil {
 		return err
 	}
@@ -87,11 +91,11 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if engine.note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "cbpf2ebpf: %s\n", engine.note)
 	}
-	return f.overTrace(cmd, trace, engine)
+	return f.overTrace(cmd, trace, end, engine)
 }
 
-// overTrace runs the engine over the packets and writes what is asked for.
-func (f *runFlags) overTrace(cmd *cobra.Command, trace *difftest.Trace, engine *engine) error {
+// overTrace runs the engine over the packets and writes what is asked for. It calls end when the trace is read.
+func (f *runFlags) overTrace(cmd *cobra.Command, trace *difftest.Trace, end func(), engine *engine) error {
 	var total, matched int
 	pass := func(w *difftest.Writer, lines io.Writer) error {
 		return eachVerdict(trace, engine, func(rec *difftest.Record, verdict uint32) error {
@@ -111,6 +115,7 @@ func (f *runFlags) overTrace(cmd *cobra.Command, trace *difftest.Trace, engine *
 		})
 	}
 	err := f.withOutputs(cmd, trace, pass)
+	end()
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/spf13/cobra"
 )
 
-// openTrace opens a trace, stdin for "-". If show is set, the user sees how much of it is read. The caller calls end.
+// openTrace opens a trace, stdin for "-". If show is set, the user sees how much of it is read. The caller calls end,
+// once or more.
 func openTrace(cmd *cobra.Command, path string, show bool) (t *difftest.Trace, end func(), err error) {
 	const bufferSize = 1 << 18
 	in, size, closeIn := cmd.InOrStdin(), int64(-1), func() {}
@@ -26,7 +28,7 @@ func openTrace(cmd *cobra.Command, path string, show bool) (t *difftest.Trace, e
 	}
 	end = closeIn
 	if show {
-		p := newProgress(cmd, name, size)
+		p := newProgress(cmd, filepath.Base(name), true, size)
 		in, end = io.TeeReader(in, p), func() { p.end(); closeIn() }
 	}
 	t, err = difftest.NewTrace(bufio.NewReaderSize(in, bufferSize), name)

@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -23,8 +25,8 @@ type translation struct {
 
 func (t *translation) flags(cmd *cobra.Command, target string) {
 	names := translate.TargetNames()
-	cmd.Flags().StringVar(&t.target, "target", target, "what the program is for: "+strings.Join(names, ", "))
-	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", 0, "optimisation `level`; 0, the plain translation, is all there is yet")
+	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
+	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", 0, "optimisation `LEVEL`; 0, the plain translation, is all there is yet")
 	complete(cmd, "target", names...)
 }
 
@@ -70,7 +72,7 @@ func translateCommand() *cobra.Command {
 	}
 	src.flags(cmd)
 	t.flags(cmd, translate.User.String())
-	cmd.Flags().StringVar(&to, "to", "text", "form of the output: "+strings.Join(outputNames(), ", "))
+	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(outputNames(), ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	complete(cmd, "to", outputNames()...)
 	return cmd
@@ -93,6 +95,9 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 		return usagef("raw bytes would upset the terminal: give -o FILE, or --to hex")
 	}
 	p, name, err := src.program(cmd, args, link)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
+	}
 	if err != nil {
 		return err
 	}
