@@ -27,6 +27,7 @@ const (
 	ReasonCall          Reason = "this function may not be called"
 	ReasonNoPacketLoads Reason = "packet loads are for socket programs"
 	ReasonNeedsContext  Reason = "r6 must hold the context here"
+	ReasonNotHere       Reason = "the instruction is not for programs that are checked here"
 )
 
 // Facts is what Check found out about a program that it accepts.
@@ -107,6 +108,9 @@ func (c *checker) entry() *state {
 	}
 	s.regs[R1] = value{kind: dataPtr}
 	s.regs[R2] = value{kind: number, sym: capSym, hi: 1<<32 - 1}
+	if c.abi == Buffer {
+		return s
+	}
 	s.regs[R3] = c.unknown(0, 1<<32-1)
 	s.regs[R4] = value{kind: contextPtr}
 	return s
@@ -209,6 +213,8 @@ func wellFormed(pc int, ins Instruction) error {
 		return fault(ReasonBadOpcode, pc, "wide constant of kind %d; only plain numbers here", ins.Src)
 	case info.Form == FormCall && ins.Src != CallKindHelper:
 		return fault(ReasonCall, pc, "call of kind %d; only helper functions here", ins.Src)
+	case info.Form == FormAtomic, info.Form == FormMayGoto, ins.SpaceCast():
+		return fault(ReasonNotHere, pc, "%s", describe(ins))
 	case info.Form == FormALUImm:
 		return constantOperand(pc, ins, info)
 	}
@@ -254,6 +260,8 @@ var formFields = [...]fields{
 	FormCondReg:  {dst: true, src: true, off: true},
 	FormCall:     {src: true, imm: true},
 	FormExit:     {},
+	FormAtomic:   {dst: true, src: true, off: true, imm: true},
+	FormMayGoto:  {off: true},
 }
 
 func describe(ins Instruction) string {

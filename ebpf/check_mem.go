@@ -81,17 +81,21 @@ func (c *checker) store(pc int, ins Instruction, info *OpInfo) error {
 	if err != nil {
 		return err
 	}
-	if m != StackMemory {
-		return fault(ReasonReadOnly, pc, "%s", describe(ins))
-	}
-	if base.sym != 0 {
-		return fault(ReasonStackRange, pc, "the offset is not a constant")
-	}
-	at := base.off + int64(ins.Off)
 	var kept value
 	if info.Form == FormStoreReg {
 		kept = c.cur.regs[ins.Src]
 	}
+	switch {
+	case m == DataMemory && c.abi == Buffer && kept.kind > number:
+		return fault(ReasonPointer, pc, "store to the buffer")
+	case m == DataMemory && c.abi == Buffer:
+		return nil
+	case m != StackMemory:
+		return fault(ReasonReadOnly, pc, "%s", describe(ins))
+	case base.sym != 0:
+		return fault(ReasonStackRange, pc, "the offset is not a constant")
+	}
+	at := base.off + int64(ins.Off)
 	if info.Size < 8 || at%8 != 0 {
 		if kept.kind > number {
 			return fault(ReasonPointer, pc, "store to less than 8 aligned bytes")

@@ -105,6 +105,12 @@ var refused = []struct {
 	{"skb_load_bytes without arguments", Socket, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
 	{"skb_load_bytes past the stack", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 5), CallHelper(HelperSkbLoadBytes)), ReasonStackRange, 4},
 	{"packet load from User", User, program(Mov.Reg(R6, R1), LoadAbs(1, 0)), ReasonNoPacketLoads, 1},
+	{"atomic operation", User, program(Atomic(8, AtomicAdd, R10, -8, R2)), ReasonNotHere, 0},
+	{"store-release to the buffer", Buffer, program(Atomic(1, AtomicStore, R1, 0, R2)), ReasonNotHere, 0},
+	{"may_goto", Socket, program(Instruction{Op: OpMayGoto}), ReasonNotHere, 0},
+	{"cast of the address space", User, program(hop(Mov.Reg(R0, R2), 1)), ReasonNotHere, 0},
+	{"pointer stored to the buffer", Buffer, program(Store(8, R1, 0, R10)), ReasonPointer, 0},
+	{"the wire length is not for Buffer", Buffer, program(Mov.Reg(R0, R3)), ReasonUnset, 0},
 	{"packet load without context", Socket, program(LoadAbs(1, 0)), ReasonNeedsContext, 0},
 }
 
@@ -169,6 +175,8 @@ var proved = []struct {
 	{"shift by a register of more than its width", User, program(Mov.Imm(R5, 33), Mov.Reg32(R0, R3), Rsh.Reg32(R0, R5), hop(JLt.Reg(R2, R0), 2), Add.Reg(R1, R0), Load(1, R0, R1, 0)), false},
 	{"argument kept on the stack", User, program(Store(8, R10, -8, R1), Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 2), Load(8, R5, R10, -8), Load(2, R0, R5, 12)), true},
 	{"field of the context", Socket, program(Load(4, R0, R1, SkbMark)), true},
+	{"store to the buffer", Buffer, program(hop(JLt.Imm(R2, 14), 1), Store(2, R1, 12, R2)), true},
+	{"store past the buffer", Buffer, program(hop(JLt.Imm(R2, 13), 1), Store(2, R1, 12, R2)), false},
 	{"context at a variable offset", User, program(And.Imm(R3, 7), Add.Reg(R4, R3), Load(1, R0, R4, 0)), false},
 }
 

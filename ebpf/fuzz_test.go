@@ -1,6 +1,7 @@
 package ebpf_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"testing"
@@ -14,7 +15,7 @@ import (
 func samples() (p Program) {
 	for op := range 256 {
 		for _, off := range []int16{0, 1, 8, 16, 32, -300} {
-			for _, imm := range []int32{0, 1, 16, 64, -7, 1 << 30} {
+			for _, imm := range []int32{0, 1, 16, 64, -7, 1 << 30, 0xa1, 0xe1, 0xf1, 0x100, 0x110} {
 				for _, regs := range [][2]Register{{0, 0}, {1, 2}, {10, 9}, {3, 0}, {0, 4}, {0, 1}} {
 					i := Instruction{Op: Opcode(op), Dst: regs[0], Src: regs[1], Off: off, Imm: imm}
 					if i.Malformed() != "" {
@@ -104,7 +105,7 @@ func FuzzPrint(f *testing.F) {
 		code[int(bit)/8%len(code)] ^= 1 << (bit % 8)
 		q, err := Decode(code, binary.LittleEndian)
 		require.NoError(t, err)
-		for _, d := range []Dialect{LLVM, Xlated} {
+		for _, d := range []Dialect{LLVM, Xlated, Mnemonic} {
 			require.NotEqual(t, Print(p, d), Print(q, d))
 		}
 	})
@@ -121,7 +122,7 @@ func TestEveryBitShows(t *testing.T) {
 			code[bit/8] ^= 1 << (bit % 8)
 			q, err := Decode(code, binary.LittleEndian)
 			require.NoError(t, err)
-			for _, d := range []Dialect{LLVM, Xlated} {
+			for _, d := range []Dialect{LLVM, Xlated, Mnemonic} {
 				a, _ := p.Line(0, d)
 				b, _ := q.Line(0, d)
 				if a == b && slots == 2 { // both raw: the difference is in the second slot
@@ -134,6 +135,57 @@ func TestEveryBitShows(t *testing.T) {
 		}
 		pc += slots
 	}
+}
+
+// Text is source: what is printed assembles to the same slots, in every dialect.
+func FuzzPrintAssemble(f *testing.F) {
+	seeds(func(code []byte) { f.Add(code) })
+	f.Fuzz(func(t *testing.T, code []byte) {
+		p, err := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
+		require.NoError(t, err)
+		for _, d := range []Dialect{LLVM, Xlated, Mnemonic} {
+			text := Print(p, d)
+			q, err := Assemble([]byte(text))
+			require.NoError(t, err, "%s", text)
+			if !slices.Equal(p, q) {
+				t.Fatalf("%s\nbecomes\n%s", text, Print(q, d))
+			}
+		}
+	})
+}
+
+// Any text ends in a program that is printed and read back as itself, or in faults that are inside of the text.
+func FuzzAssemble(f *testing.F) {
+	for _, d := range []Dialect{LLVM, Xlated, Mnemonic} {
+		f.Add([]byte(Print(samples()[:2000:2000], d)))
+	}
+	seeds(func(code []byte) {
+		p, _ := Decode(code, binary.LittleEndian)
+		for _, d := range []Dialect{LLVM, Xlated, Mnemonic} {
+			f.Add([]byte(Print(p, d)))
+		}
+	})
+	f.Add([]byte("a:\nif r0 == 5 goto a # x\n call b /* y\n */ b: exit\n 3: 95 00 00 00 00 00 00 00\texit\n<unknown>"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := Assemble(text)
+		if err != nil {
+			var all Errors
+			require.ErrorAs(t, err, &all)
+			require.LessOrEqual(t, len(all), MaxErrors)
+			lines := bytes.Split(text, []byte("\n"))
+			for _, e := range all {
+				require.NotEmpty(t, e.Reason)
+				require.LessOrEqual(t, e.Line, len(lines))
+				require.LessOrEqual(t, e.Column, len(lines[e.Line-1])+1)
+				require.Greater(t, e.Column, 0)
+			}
+			require.NotEmpty(t, Caret(text, err))
+			return
+		}
+		q, err := Assemble([]byte(p.String()))
+		require.NoError(t, err)
+		require.True(t, slices.Equal(p, q))
+	})
 }
 
 // BenchmarkRun is a filter like the translation of `tcp dst port 443`.

@@ -110,7 +110,7 @@ func memOp(size int, mode uint8, class Class) Opcode {
 // Target returns the pc that a jump at pc aims at. ok is false for instructions that do not jump.
 func (i Instruction) Target(pc int) (target int, ok bool) {
 	switch i.Op.Info().Form {
-	case FormJump, FormCondImm, FormCondReg:
+	case FormJump, FormCondImm, FormCondReg, FormMayGoto:
 		return pc + 1 + int(i.Off), true
 	case FormJumpLong:
 		return pc + 1 + int(i.Imm), true

@@ -8,20 +8,96 @@ const ReasonEndless Reason = "the program does not end"
 // Run executes the program on the packet and returns the value of R0 at exit. A nil packet is an empty one.
 //
 // Whatever goes wrong is an *Error with the pc: a malformed instruction, a register or a byte of the stack that is read
-// before it is written, an access outside the packet, the SkBuff or the stack, a write to anything but the stack, a jump
-// outside the program, a call of a function that helpers does not list, or more than a million executed instructions
-// plus 16 for each slot. A LoadAbs or LoadInd outside the packet is no error: it ends the program with 0.
+// before it is written, an access outside the packet, the SkBuff or the stack, a write to anything but the stack (and the
+// buffer of the ABI Buffer), a jump outside the program, a call of a function that helpers does not list, calls nested
+// deeper than MaxFrames, or more than a million executed instructions plus 16 for each slot. A LoadAbs or LoadInd outside
+// the packet is no error: it ends the program with 0.
 //
-// Only what is executed is judged, and addresses need no alignment: Check is stricter.
+// A may_goto goes on until half of the instructions that a run may execute are spent, and jumps from then on.
+//
+// Only what is executed is judged, and addresses need no alignment: Check is stricter. Prepare is for many runs.
 func Run(p Program, abi ABI, pkt *Packet) (uint64, error) {
 	m := machines.Get().(*machine)
-	defer machines.Put(m)
-	m.enter(p, abi, pkt)
-	for budget := 1<<20 + 16*len(p); !m.done && m.err == nil; budget-- {
-		if budget == 0 {
-			m.fail(ReasonEndless, "pc %d after %d instructions", m.pc, 1<<20+16*len(p))
-			break
+	m.prog, m.abi, m.sound = p, abi, false
+	return m.run(pkt)
+}
+
+// Prepared is a program of which Prepare has judged all instructions, so that they need not be judged whenever they are
+// executed.
+type Prepared struct {
+	prog  Program
+	abi   ABI
+	sound bool
+}
+
+// Prepare takes over p, which must not change from then on. It accepts any program, as Run does.
+func Prepare(p Program, abi ABI) *Prepared {
+	return &Prepared{prog: p, abi: abi, sound: p.sound()}
+}
+
+// Run returns what the function Run does for the program. Several goroutines may call it at once.
+func (p *Prepared) Run(pkt *Packet) (uint64, error) {
+	m := machines.Get().(*machine)
+	m.prog, m.abi, m.sound = p.prog, p.abi, p.sound
+	return m.run(pkt)
+}
+
+// sound reports whether no instruction of the program can turn out to be malformed, nor a jump to lead astray.
+func (p Program) sound() bool {
+	second := p.seconds()
+	for pc, i := range p {
+		if second[pc] {
+			continue
 		}
+		target, jumps := i.Target(pc)
+		if i.Malformed() != "" || jumps && (target < 0 || target >= len(p) || second[target]) {
+			return false
+		}
+	}
+	return true
+}
+
+// seconds tells which slots are the second half of a wide constant, as execution from the top would have it.
+func (p Program) seconds() []bool {
+	second := make([]bool, len(p))
+	for pc := range p {
+		if p[pc].Op == OpLoadWide && !second[pc] && pc+1 < len(p) {
+			second[pc+1] = true
+		}
+	}
+	return second
+}
+
+// machine is the state of one run.
+type machine struct {
+	prog  Program
+	abi   ABI
+	sound bool // see Program.sound
+	pkt   *Packet
+
+	pc   int // of the instruction at hand
+	next int // of the one to follow
+	done bool
+	err  *Error // the first fault; the run ends with it
+	left int    // instructions that may still be executed
+
+	regs [16]uint64 // numRegs of them exist; the rest makes any 4-bit index good
+	set  uint16     // bit r: register r holds something
+
+	frames  [MaxFrames]frame // of the functions that are being executed, the outermost first
+	depth   int              // index of the innermost
+	skb     [SkbSize]byte    // the SkBuff in host order, once it has been asked for
+	skbMade bool
+}
+
+// machines saves an allocation a run.
+var machines = sync.Pool{New: func() any { return new(machine) }}
+
+// run executes the program from its first instruction and gives the machine back to the pool.
+func (m *machine) run(pkt *Packet) (uint64, error) {
+	defer machines.Put(m)
+	m.enter(pkt)
+	for !m.done && m.err == nil {
 		m.step()
 	}
 	result, err := m.regs[R0], m.err
@@ -32,47 +108,32 @@ func Run(p Program, abi ABI, pkt *Packet) (uint64, error) {
 	return result, nil
 }
 
-// machine is the state of one run.
-type machine struct {
-	prog Program
-	abi  ABI
-	pkt  *Packet
-
-	pc   int // of the instruction at hand
-	next int // of the one to follow
-	done bool
-	err  *Error // the first fault; the run ends with it
-
-	regs [numRegs]uint64
-	set  uint16 // bit r: register r holds something
-
-	stack   [StackSize]byte
-	written [StackSize / 64]uint64 // bit n: byte n of the stack holds something
-	skb     [SkbSize]byte          // the SkBuff in host order, once it has been asked for
-	skbMade bool
-}
-
-// machines saves an allocation a run.
-var machines = sync.Pool{New: func() any { return new(machine) }}
+// budget is the number of instructions that a run may execute.
+func (m *machine) budget() int { return 1<<20 + 16*len(m.prog) }
 
 // enter makes the machine ready for the first instruction. What is left over in registers and stack is out of reach.
-func (m *machine) enter(p Program, abi ABI, pkt *Packet) {
+func (m *machine) enter(pkt *Packet) {
 	if pkt == nil {
 		pkt = &Packet{}
 	}
-	m.prog, m.abi, m.pkt = p, abi, pkt
-	m.pc, m.next, m.done, m.err = 0, 0, false, nil
-	m.set, m.written, m.skbMade = 0, [StackSize / 64]uint64{}, false
+	m.pkt = pkt
+	m.pc, m.next, m.done, m.err, m.left = 0, 0, false, nil, m.budget()
+	m.set, m.depth, m.skbMade = 0, 0, false
+	m.frames[0].written = [StackSize / 64]uint64{}
 
-	m.start(RFP, stackBase+StackSize)
-	if abi == Socket {
+	m.start(RFP, m.stackTop())
+	switch m.abi {
+	case User:
+		m.start(R1, dataBase)
+		m.start(R2, uint64(len(pkt.Data)))
+		m.start(R3, uint64(pkt.WireLen))
+		m.start(R4, skbBase)
+	case Buffer:
+		m.start(R1, dataBase)
+		m.start(R2, uint64(len(pkt.Data)))
+	default:
 		m.start(R1, skbBase)
-		return
 	}
-	m.start(R1, dataBase)
-	m.start(R2, uint64(len(pkt.Data)))
-	m.start(R3, uint64(pkt.WireLen))
-	m.start(R4, skbBase)
 }
 
 func (m *machine) start(r Register, v uint64) {
@@ -89,45 +150,58 @@ func (m *machine) fail(reason Reason, format string, args ...any) {
 
 // get reads a register.
 func (m *machine) get(r Register) uint64 {
-	if m.set>>r&1 == 0 {
-		m.fail(ReasonUnset, "%s", r)
+	if m.set>>(r&15)&1 == 0 {
+		m.unset(r)
 	}
-	return m.regs[r]
+	return m.regs[r&15]
 }
+
+func (m *machine) unset(r Register) { m.fail(ReasonUnset, "%s", r) }
 
 // put writes a register.
 func (m *machine) put(r Register, v uint64) {
-	if r == RFP {
+	if r >= RFP {
 		m.fail(ReasonBadRegister, "%s is read-only", r)
 		return
 	}
-	m.start(r, v)
+	m.regs[r&15] = v
+	m.set |= 1 << (r & 15)
 }
 
 // step executes one instruction.
 func (m *machine) step() {
 	m.pc = m.next
-	if m.pc >= len(m.prog) {
-		m.pc = len(m.prog) - 1
-		m.fail(ReasonFallsOff, "%d instructions", len(m.prog))
+	if m.pc >= len(m.prog) || m.left == 0 {
+		m.stop()
 		return
 	}
-	i := m.prog[m.pc]
-	if reason := i.Malformed(); reason != "" {
-		m.fail(reason, "%s", raw(i))
-		return
+	m.left--
+	i := &m.prog[m.pc]
+	if !m.sound {
+		if reason := i.Malformed(); reason != "" {
+			m.fail(reason, "%s", raw(*i))
+			return
+		}
 	}
 	m.next = m.pc + 1
 	info := i.Op.Info()
 	switch info.Form {
-	case FormALUImm, FormALUReg, FormNeg, FormEnd:
-		m.put(i.Dst, m.arithmetic(i, info))
+	case FormALUImm:
+		m.put(i.Dst, m.arithmetic(i, info, uint64(int64(i.Imm))))
+	case FormALUReg:
+		m.put(i.Dst, m.arithmetic(i, info, m.get(i.Src)))
+	case FormNeg:
+		m.put(i.Dst, narrow(-m.get(i.Dst), info))
+	case FormEnd:
+		m.put(i.Dst, swap(m.get(i.Dst), int(i.Imm), reverses(i.Op)))
 	case FormLoad:
 		m.put(i.Dst, m.load(m.get(i.Src)+uint64(int64(i.Off)), info))
 	case FormStoreImm:
 		m.store(m.get(i.Dst)+uint64(int64(i.Off)), info.Size, uint64(int64(i.Imm)))
 	case FormStoreReg:
 		m.store(m.get(i.Dst)+uint64(int64(i.Off)), info.Size, m.get(i.Src))
+	case FormAtomic:
+		m.atomic(i, info)
 	case FormLoadAbs:
 		m.loadPacket(i.Imm, info.Size)
 	case FormLoadInd:
@@ -136,19 +210,36 @@ func (m *machine) step() {
 		m.loadWide(i)
 	case FormJump, FormJumpLong:
 		m.jump(i)
-	case FormCondImm, FormCondReg:
-		if m.holds(i, info) {
+	case FormCondImm:
+		if holds(info, m.get(i.Dst), uint64(int64(i.Imm))) {
+			m.jump(i)
+		}
+	case FormCondReg:
+		if holds(info, m.get(i.Dst), m.get(i.Src)) {
+			m.jump(i)
+		}
+	case FormMayGoto:
+		if m.left < m.budget()/2 {
 			m.jump(i)
 		}
 	case FormCall:
 		m.call(i)
 	case FormExit:
-		m.get(R0)
-		m.done = true
+		m.exit()
 	}
 }
 
-func (m *machine) loadWide(i Instruction) {
+// stop ends a run that cannot go on.
+func (m *machine) stop() {
+	if m.pc >= len(m.prog) {
+		m.pc = len(m.prog) - 1
+		m.fail(ReasonFallsOff, "%d instructions", len(m.prog))
+		return
+	}
+	m.fail(ReasonEndless, "pc %d after %d instructions", m.pc, m.budget())
+}
+
+func (m *machine) loadWide(i *Instruction) {
 	value, ok := m.prog.Wide(m.pc)
 	switch {
 	case !ok:
@@ -160,13 +251,19 @@ func (m *machine) loadWide(i Instruction) {
 	m.next++
 }
 
-func (m *machine) jump(i Instruction) {
+func (m *machine) jump(i *Instruction) {
 	target, _ := i.Target(m.pc)
+	m.goTo(target)
+}
+
+// goTo continues at the target.
+func (m *machine) goTo(target int) {
+	m.next = target
 	switch {
+	case m.sound:
 	case target < 0 || target >= len(m.prog):
 		m.fail(ReasonJumpRange, "target %d, %d instructions", target, len(m.prog))
 	case target > 0 && m.prog[target-1].Op == OpLoadWide:
 		m.fail(ReasonJumpIntoWide, "target %d", target)
 	}
-	m.next = target
 }

@@ -5,34 +5,30 @@ import (
 	"math/bits"
 )
 
-// right is the right operand of arithmetic and comparisons. The sign of a constant is extended to 64 bits; operations on
-// 32 bits drop the upper half of both operands later.
-func (m *machine) right(i Instruction, info *OpInfo) uint64 {
-	if info.Form == FormALUReg || info.Form == FormCondReg {
-		return m.get(i.Src)
-	}
-	return uint64(int64(i.Imm))
-}
-
-// arithmetic is the result of the operation (RFC 9669, section 4.1 and 4.2), all 64 bits of it.
-func (m *machine) arithmetic(i Instruction, info *OpInfo) uint64 {
+// arithmetic is the result of the operation on dst and b (RFC 9669, section 4.1), all 64 bits of it. The sign of a
+// constant has been extended to 64 bits; operations on 32 bits drop the upper half of both operands.
+func (m *machine) arithmetic(i *Instruction, info *OpInfo, b uint64) uint64 {
 	if info.ALU == Mov {
-		return narrow(signExtend(m.right(i, info), i.MoveBits()), info)
+		return m.move(i, info, b)
 	}
 	a := m.get(i.Dst)
-	switch info.ALU {
-	case Neg:
-		return narrow(-a, info)
-	case End:
-		return swap(a, int(i.Imm), info == opBswap.Info() || (info == opToBE.Info()) != hostIsBig)
-	case Div, Mod:
-		b := m.right(i, info)
-		if i.SignedDivision() {
+	if info.ALU == Div || info.ALU == Mod {
+		if i.Off != 0 {
 			return narrow(divideSigned(info.ALU, signed(a, info), signed(b, info)), info)
 		}
 		return divide(info.ALU, narrow(a, info), narrow(b, info))
 	}
-	return narrow(combine(info, a, m.right(i, info)), info)
+	return narrow(combine(info, a, b), info)
+}
+
+func (m *machine) move(i *Instruction, info *OpInfo, b uint64) uint64 {
+	if i.Off != 0 {
+		if i.SpaceCast() {
+			m.fail(ReasonBadOpcode, "address spaces are for the kernel")
+		}
+		b = signExtend(b, i.MoveBits())
+	}
+	return narrow(b, info)
 }
 
 // combine is the operation on 64 bits, or on the low 32 of them with an undefined upper half.
@@ -88,6 +84,9 @@ func divideSigned(op ALUOp, a, b int64) uint64 {
 	return uint64(a % b)
 }
 
+// reverses reports whether a FormEnd reverses the bytes on this host.
+func reverses(op Opcode) bool { return op == opBswap || (op == opToBE) != hostIsBig }
+
 var hostIsBig = isBig(binary.NativeEndian)
 
 // swap keeps the low bits of v, 16, 32 or 64 of them, and reverses their bytes if asked to.
@@ -122,9 +121,8 @@ func signExtend(v uint64, width int) uint64 {
 	return uint64(int64(v<<(64-width)) >> (64 - width))
 }
 
-// holds reports whether the condition of a jump does (RFC 9669, section 4.3).
-func (m *machine) holds(i Instruction, info *OpInfo) bool {
-	a, b := m.get(i.Dst), m.right(i, info)
+// holds reports whether the comparison of a and b does (RFC 9669, section 4.3).
+func holds(info *OpInfo, a, b uint64) bool {
 	sa, sb := signed(a, info), signed(b, info)
 	a, b = narrow(a, info), narrow(b, info)
 	switch info.Jump {

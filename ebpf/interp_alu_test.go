@@ -160,7 +160,8 @@ var comparisons = []struct {
 
 func TestComparisons(t *testing.T) {
 	for _, tt := range comparisons {
-		for op, sign := range jumpSigns {
+		for _, row := range jumpRows {
+			op, sign := row.op, row.sign
 			for _, wide := range []bool{false, true} {
 				jump, holding := op.Reg32(R1, R2), tt.narrow
 				if wide {

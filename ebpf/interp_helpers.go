@@ -4,7 +4,6 @@ import "math"
 
 // helper is a function of the kernel that programs may call.
 type helper struct {
-	name  string                         // as the kernel prints it
 	abis  []ABI                          // who may call it
 	run   func(*machine) uint64          // takes its arguments from R1 on and returns its result
 	check func(c *checker, pc int) error // checks its arguments; nil where it has none
@@ -12,21 +11,17 @@ type helper struct {
 
 // helpers are the functions that Check allows and Run knows, by number.
 var helpers = map[int32]helper{
-	HelperPrandomU32:   {"bpf_get_prandom_u32", []ABI{User, Socket}, (*machine).prandomU32, nil},
-	HelperProcessorID:  {"bpf_get_smp_processor_id", []ABI{User, Socket}, (*machine).processorID, nil},
-	HelperSkbLoadBytes: {"bpf_skb_load_bytes", []ABI{Socket}, (*machine).skbLoadBytes, (*checker).loadsToStack},
+	HelperPrandomU32:   {[]ABI{User, Socket}, (*machine).prandomU32, nil},
+	HelperProcessorID:  {[]ABI{User, Socket}, (*machine).processorID, nil},
+	HelperSkbLoadBytes: {[]ABI{Socket}, (*machine).skbLoadBytes, (*checker).loadsToStack},
 }
 
-// helperName is the kernel's name of a helper; "unknown", as the kernel says it, for others.
-func helperName(id int32) string {
-	if h, ok := helpers[id]; ok {
-		return h.name
+// call executes the call of a helper or of a function of the program.
+func (m *machine) call(i *Instruction) {
+	if i.Src == CallKindLocal {
+		m.callLocal(m.next + int(i.Imm))
+		return
 	}
-	return "unknown"
-}
-
-// call executes the call of a helper.
-func (m *machine) call(i Instruction) {
 	h, ok := helpers[i.Imm]
 	if !ok || i.Src != CallKindHelper {
 		m.fail(ReasonCall, "function %d of kind %d", i.Imm, i.Src)

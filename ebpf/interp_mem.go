@@ -10,7 +10,8 @@ const ReasonPacketRange Reason = "the access leaves the packet"
 const (
 	dataBase  uint64 = 0x100 << 32 // Packet.Data
 	skbBase   uint64 = 0x200 << 32 // Packet.Skb
-	stackBase uint64 = 0x300 << 32 // the lowest byte of the stack
+	stackBase uint64 = 0x300 << 32 // the lowest byte of the outermost stack
+	stackStep uint64 = 1 << 32     // from each stack to the next one inside
 
 	slack = 1 << 16
 )
@@ -21,13 +22,13 @@ func (m *machine) bytes(addr uint64, n int) (b []byte, base uint64, at int) {
 	base = (addr + slack) >> 32 << 32
 	offset := int64(addr - base)
 	reason := ReasonNotPointer
-	switch base {
-	case dataBase:
+	switch {
+	case base == dataBase:
 		b, reason = m.pkt.Data, ReasonPacketRange
-	case skbBase:
+	case base == skbBase:
 		b, reason = m.context(), ReasonContextRange
-	case stackBase:
-		b, reason = m.stack[:], ReasonStackRange
+	case isStack(base) && base <= stackBase+uint64(m.depth)*stackStep:
+		b, reason = m.frameAt(base).stack[:], ReasonStackRange
 	}
 	if offset < 0 || offset > int64(len(b)-n) {
 		m.fail(reason, "%d bytes at %#x: offset %d, %d is the size", n, addr, offset, len(b))
@@ -35,6 +36,12 @@ func (m *machine) bytes(addr uint64, n int) (b []byte, base uint64, at int) {
 	}
 	return b[offset:][:n], base, int(offset)
 }
+
+// isStack reports whether the region is a stack, of a frame that exists or not.
+func isStack(base uint64) bool { return base >= stackBase && base < stackBase+MaxFrames*stackStep }
+
+// frameAt is the frame that the stack belongs to.
+func (m *machine) frameAt(base uint64) *frame { return &m.frames[(base-stackBase)/stackStep%MaxFrames] }
 
 // context is the SkBuff as bytes.
 func (m *machine) context() []byte {
@@ -60,29 +67,33 @@ func (s *SkBuff) put(b []byte) {
 // load reads memory.
 func (m *machine) load(addr uint64, info *OpInfo) uint64 {
 	b, base, at := m.bytes(addr, info.Size)
-	if base == stackBase && b != nil && !m.isWritten(at, info.Size) {
+	if base >= stackBase && b != nil && !m.frameAt(base).isWritten(at, info.Size) {
 		m.fail(ReasonStackUnset, "%d bytes at r10%+d", info.Size, at-StackSize)
 	}
-	var v uint64
-	switch len(b) {
-	case 1:
-		v = uint64(b[0])
-	case 2:
-		v = uint64(binary.NativeEndian.Uint16(b))
-	case 4:
-		v = uint64(binary.NativeEndian.Uint32(b))
-	case 8:
-		v = binary.NativeEndian.Uint64(b)
-	}
+	v := word(b)
 	if info.Signed {
 		return signExtend(v, 8*info.Size)
 	}
 	return v
 }
 
-// store writes memory.
-func (m *machine) store(addr uint64, n int, v uint64) {
-	b := m.writable(addr, n)
+// word is the number that 1, 2, 4 or 8 bytes hold; 0 for none.
+func word(b []byte) uint64 {
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.NativeEndian.Uint16(b))
+	case 4:
+		return uint64(binary.NativeEndian.Uint32(b))
+	case 8:
+		return binary.NativeEndian.Uint64(b)
+	}
+	return 0
+}
+
+// putWord is its inverse.
+func putWord(b []byte, v uint64) {
 	switch len(b) {
 	case 1:
 		b[0] = byte(v)
@@ -95,28 +106,20 @@ func (m *machine) store(addr uint64, n int, v uint64) {
 	}
 }
 
+// store writes memory.
+func (m *machine) store(addr uint64, n int, v uint64) { putWord(m.writable(addr, n), v) }
+
 // writable returns n bytes that the caller is about to write, all of them.
 func (m *machine) writable(addr uint64, n int) []byte {
 	b, base, at := m.bytes(addr, n)
-	if b == nil {
+	switch {
+	case b == nil:
 		return nil
-	}
-	if base != stackBase {
+	case base >= stackBase:
+		m.frameAt(base).markWritten(at, n)
+	case base != dataBase || m.abi != Buffer:
 		m.fail(ReasonReadOnly, "%d bytes at %#x", n, addr)
 		return nil
 	}
-	for i := at; i < at+n; i++ {
-		m.written[i/64] |= 1 << (i % 64)
-	}
 	return b
-}
-
-// isWritten reports whether all n bytes of the stack from the given one on hold something.
-func (m *machine) isWritten(at, n int) bool {
-	for i := at; i < at+n; i++ {
-		if m.written[i/64]>>(i%64)&1 == 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -183,7 +183,7 @@ func TestRunFaults(t *testing.T) {
 		{"packet load in a user program", User, Program{Mov.Reg(R6, R4), LoadAbs(1, 0)}, ReasonNoPacketLoads, 1},
 		{"packet load without the context", Socket, Program{Mov.Reg(R6, RFP), LoadAbs(1, 0)}, ReasonNeedsContext, 1},
 		{"unknown helper", User, Program{CallHelper(1)}, ReasonCall, 0},
-		{"local call", User, Program{{Op: OpCall, Src: CallKindLocal, Imm: HelperPrandomU32}}, ReasonCall, 0},
+		{"local call", User, Program{{Op: OpCall, Src: CallKindLocal, Imm: HelperPrandomU32}}, ReasonJumpRange, 0},
 		{"load bytes in a user program", User, loadBytes(0, 4), ReasonCall, 4},
 		{"load no bytes", Socket, loadBytes(0, 0), ReasonCall, 4},
 		{"load bytes over the top of the stack", Socket, loadBytes(0, 9), ReasonStackRange, 4},
@@ -245,6 +245,10 @@ func TestEveryOpcodeRuns(t *testing.T) {
 			i = Instruction{Op: i.Op}
 		case FormCall:
 			i = CallHelper(HelperPrandomU32)
+		case FormAtomic:
+			i.Dst, i.Off, i.Imm = RFP, -8, int32(AtomicStore)
+		case FormMayGoto:
+			i = Instruction{Op: i.Op}
 		}
 		p := Program{Mov.Reg(R6, R1), st(8, RFP, -8, 1), Mov.Imm(R2, 1), Mov.Imm(R3, 5), Mov.Imm(R0, 0), i}
 		if i.Op == OpLoadWide {

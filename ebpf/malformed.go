@@ -19,20 +19,31 @@ const (
 )
 
 // Malformed says what is wrong with the instruction taken by itself, "" if nothing is: what it accepts has a meaning in
-// RFC 9669. ReasonBadRegister says that it has a meaning but for the registers 11 to 15. The second slot of a wide
-// constant is no instruction: see WideSecond.
+// RFC 9669 or Linux 6.18. ReasonBadRegister says that it has a meaning but for the registers 11 to 15. The second slot of
+// a wide constant is no instruction: see WideSecond.
 func (i Instruction) Malformed() Reason {
-	info := i.Op.Info()
+	if blank := &blanks[i.Op]; blank.decide && uint8(i.Dst)&blank.dst|uint8(i.Src)&blank.src == 0 &&
+		uint16(i.Off)&blank.off == 0 && uint32(i.Imm)&blank.imm == 0 && i.Dst < numRegs && i.Src < numRegs {
+		return ""
+	}
+	return i.malformed(i.Op.Info())
+}
+
+// malformed goes through the rules one by one.
+func (i Instruction) malformed(info *OpInfo) Reason {
 	if info.Form == FormInvalid {
 		return ReasonBadOpcode
 	}
 	uses := &formFields[info.Form]
-	if !uses.dst && i.Dst != 0 || !uses.src && i.Src != 0 || !uses.off && i.Off != 0 || !uses.imm && i.Imm != 0 {
+	if !uses.dst && i.Dst != 0 || !uses.src && i.Src != 0 || !uses.off && i.Off != 0 {
+		return ReasonReserved
+	}
+	if !uses.imm && i.Imm != 0 && !i.SpaceCast() {
 		return ReasonReserved
 	}
 	switch info.Form {
 	case FormALUImm, FormALUReg:
-		if i.Off != 0 && !i.SignedDivision() && i.MoveBits() == 0 {
+		if i.Off != 0 && !i.SignedDivision() && i.MoveBits() == 0 && !i.SpaceCast() {
 			return ReasonReserved
 		}
 	case FormEnd:
@@ -47,12 +58,51 @@ func (i Instruction) Malformed() Reason {
 		if i.Src > WideMapIndexValue {
 			return ReasonBadOpcode
 		}
+	case FormAtomic:
+		if i.atomic(info) == nil {
+			return ReasonBadOpcode
+		}
 	}
 	if i.Dst >= numRegs || i.Src >= numRegs {
 		return ReasonBadRegister
 	}
 	return ""
 }
+
+// blank holds the bits that are zero in the plain case of an opcode: an instruction that has none of them is well-formed
+// if decide says so. Most are, and this is the quick way to see it.
+type blank struct {
+	decide   bool
+	dst, src uint8
+	off      uint16
+	imm      uint32
+}
+
+// blanks follows from the table of opcodes and formFields.
+var blanks = func() (t [256]blank) {
+	for op := range t {
+		form := Opcode(op).Info().Form
+		switch uses := &formFields[form]; form {
+		case FormInvalid, FormEnd, FormCall, FormLoadWide, FormAtomic:
+		default:
+			b := blank{decide: true}
+			if !uses.dst {
+				b.dst = 0xff
+			}
+			if !uses.src {
+				b.src = 0xff
+			}
+			if !uses.off || form == FormALUImm || form == FormALUReg {
+				b.off = 0xffff
+			}
+			if !uses.imm {
+				b.imm = 0xffffffff
+			}
+			t[op] = b
+		}
+	}
+	return t
+}()
 
 // SignedDivision reports whether the instruction divides or takes the remainder with signs: offset 1 (RFC 9669, 4.1).
 func (i Instruction) SignedDivision() bool {
@@ -70,6 +120,13 @@ func (i Instruction) MoveBits() int {
 		return int(i.Off)
 	}
 	return 0
+}
+
+// SpaceCast reports whether the instruction moves a pointer from one address space to another: offset 1, and the two
+// spaces in imm (BPF_ADDR_SPACE_CAST, Linux 6.9). Only the kernel's arenas give it a meaning.
+func (i Instruction) SpaceCast() bool {
+	info := i.Op.Info()
+	return i.Off == 1 && info.Form == FormALUReg && info.ALU == Mov && info.Wide
 }
 
 // WideSecond reports whether the slot can be the second half of a wide constant: blank but for its Imm.

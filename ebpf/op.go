@@ -54,20 +54,21 @@ type JumpOp uint8
 
 // The jump operations.
 const (
-	JA   JumpOp = 0x00
-	JEq  JumpOp = 0x10
-	JGt  JumpOp = 0x20
-	JGe  JumpOp = 0x30
-	JSet JumpOp = 0x40
-	JNe  JumpOp = 0x50
-	JSGt JumpOp = 0x60
-	JSGe JumpOp = 0x70
-	Call JumpOp = 0x80
-	Exit JumpOp = 0x90
-	JLt  JumpOp = 0xa0
-	JLe  JumpOp = 0xb0
-	JSLt JumpOp = 0xc0
-	JSLe JumpOp = 0xd0
+	JA    JumpOp = 0x00
+	JEq   JumpOp = 0x10
+	JGt   JumpOp = 0x20
+	JGe   JumpOp = 0x30
+	JSet  JumpOp = 0x40
+	JNe   JumpOp = 0x50
+	JSGt  JumpOp = 0x60
+	JSGe  JumpOp = 0x70
+	Call  JumpOp = 0x80
+	Exit  JumpOp = 0x90
+	JLt   JumpOp = 0xa0
+	JLe   JumpOp = 0xb0
+	JSLt  JumpOp = 0xc0
+	JSLe  JumpOp = 0xd0
+	JCond JumpOp = 0xe0 // may_goto; not of RFC 9669, but of Linux 6.9 and later
 )
 
 // Form says what the operands of an instruction are, and with that which of its fields it uses.
@@ -92,11 +93,14 @@ const (
 	FormCondReg       // if dst op src goto off
 	FormCall          // call imm
 	FormExit          // exit
+	FormAtomic        // an operation on *(size *)(dst + off) that nothing comes between; imm says which: see AtomicOp
+	FormMayGoto       // goto off, or go on: the machine decides, and jumps at some time
 )
 
 // OpInfo is what there is to know of one opcode.
 type OpInfo struct {
 	Form   Form
+	Name   string // mnemonic: "add32", "ldxh"; without the part that other fields decide (see Instruction.Mnemonic)
 	Sign   string // operator as it is printed: "+=", "s>"; "be" and "le" family for FormEnd
 	ALU    ALUOp  // for arithmetic
 	Jump   JumpOp // for jumps
@@ -105,25 +109,38 @@ type OpInfo struct {
 	Signed bool   // the load extends the sign
 }
 
-var aluSigns = map[ALUOp]string{
-	Add: "+=", Sub: "-=", Mul: "*=", Div: "/=", Or: "|=", And: "&=", Lsh: "<<=", Rsh: ">>=", Mod: "%=", Xor: "^=",
-	Mov: "=", Arsh: "s>>=",
+// aluRows are the operations that come in all four forms: 32 and 64 bits, constant and register.
+var aluRows = []struct {
+	op         ALUOp
+	name, sign string
+}{
+	{Add, "add", "+="}, {Sub, "sub", "-="}, {Mul, "mul", "*="}, {Div, "div", "/="}, {Or, "or", "|="}, {And, "and", "&="},
+	{Lsh, "lsh", "<<="}, {Rsh, "rsh", ">>="}, {Mod, "mod", "%="}, {Xor, "xor", "^="}, {Mov, "mov", "="}, {Arsh, "arsh", "s>>="},
 }
 
-var jumpSigns = map[JumpOp]string{
-	JEq: "==", JGt: ">", JGe: ">=", JSet: "&", JNe: "!=", JSGt: "s>", JSGe: "s>=", JLt: "<", JLe: "<=", JSLt: "s<", JSLe: "s<=",
+// jumpRows are the comparisons; they come in the same four forms.
+var jumpRows = []struct {
+	op         JumpOp
+	name, sign string
+}{
+	{JEq, "jeq", "=="}, {JGt, "jgt", ">"}, {JGe, "jge", ">="}, {JSet, "jset", "&"}, {JNe, "jne", "!="}, {JSGt, "jsgt", "s>"},
+	{JSGe, "jsge", "s>="}, {JLt, "jlt", "<"}, {JLe, "jle", "<="}, {JSLt, "jslt", "s<"}, {JSLe, "jsle", "s<="},
 }
+
+// sizeNames gives the letters of each value of the size field.
+var sizeNames = [4]string{"w", "h", "b", "dw"}
 
 // sizes gives the bytes of each value of the size field: W, H, B, DW.
 var sizes = [4]int{4, 2, 1, 8}
 
 // The modes of loads and stores: the bits 0xe0 of an opcode.
 const (
-	modeImm   = 0x00
-	modeAbs   = 0x20
-	modeInd   = 0x40
-	modeMem   = 0x60
-	modeMemSX = 0x80
+	modeImm    = 0x00
+	modeAbs    = 0x20
+	modeInd    = 0x40
+	modeMem    = 0x60
+	modeMemSX  = 0x80
+	modeAtomic = 0xc0
 )
 
 // srcReg is the bit that makes the right operand a register.
@@ -142,50 +159,56 @@ const (
 	OpJump     = Opcode(0x05)
 	OpJumpLong = Opcode(0x06)
 	OpCall     = Opcode(0x85)
+	OpMayGoto  = Opcode(0xe5)
 	OpExit     = Opcode(0x95)
 )
 
 // ops is THE table, made as the product of the axes above: 256 rows, FormInvalid where there is no instruction.
 var ops = func() (t [256]OpInfo) {
-	for op, sign := range aluSigns {
+	suffix := map[Class]string{ClassALU32: "32", ClassALU64: "", ClassJMP32: "32", ClassJMP: ""}
+	for _, r := range aluRows {
 		for _, class := range []Class{ClassALU32, ClassALU64} {
-			code := uint8(op) | uint8(class)
-			wide := class == ClassALU64
-			t[code] = OpInfo{Form: FormALUImm, Sign: sign, ALU: op, Wide: wide}
-			t[code|srcReg] = OpInfo{Form: FormALUReg, Sign: sign, ALU: op, Wide: wide}
+			code := uint8(r.op) | uint8(class)
+			row := OpInfo{Form: FormALUImm, Name: r.name + suffix[class], Sign: r.sign, ALU: r.op, Wide: class == ClassALU64}
+			t[code] = row
+			row.Form = FormALUReg
+			t[code|srcReg] = row
 		}
 	}
-	t[uint8(Neg)|uint8(ClassALU32)] = OpInfo{Form: FormNeg, Sign: "-", ALU: Neg}
-	t[uint8(Neg)|uint8(ClassALU64)] = OpInfo{Form: FormNeg, Sign: "-", ALU: Neg, Wide: true}
-	t[opToLE] = OpInfo{Form: FormEnd, Sign: "le", ALU: End}
-	t[opToBE] = OpInfo{Form: FormEnd, Sign: "be", ALU: End}
-	t[opBswap] = OpInfo{Form: FormEnd, Sign: "bswap", ALU: End, Wide: true}
+	t[uint8(Neg)|uint8(ClassALU32)] = OpInfo{Form: FormNeg, Name: "neg32", Sign: "-", ALU: Neg}
+	t[uint8(Neg)|uint8(ClassALU64)] = OpInfo{Form: FormNeg, Name: "neg", Sign: "-", ALU: Neg, Wide: true}
+	t[opToLE] = OpInfo{Form: FormEnd, Name: "le", Sign: "le", ALU: End}
+	t[opToBE] = OpInfo{Form: FormEnd, Name: "be", Sign: "be", ALU: End}
+	t[opBswap] = OpInfo{Form: FormEnd, Name: "swap", Sign: "bswap", ALU: End, Wide: true}
 
-	for op, sign := range jumpSigns {
+	for _, r := range jumpRows {
 		for _, class := range []Class{ClassJMP32, ClassJMP} {
-			code := uint8(op) | uint8(class)
-			wide := class == ClassJMP
-			t[code] = OpInfo{Form: FormCondImm, Sign: sign, Jump: op, Wide: wide}
-			t[code|srcReg] = OpInfo{Form: FormCondReg, Sign: sign, Jump: op, Wide: wide}
+			code := uint8(r.op) | uint8(class)
+			row := OpInfo{Form: FormCondImm, Name: r.name + suffix[class], Sign: r.sign, Jump: r.op, Wide: class == ClassJMP}
+			t[code] = row
+			row.Form = FormCondReg
+			t[code|srcReg] = row
 		}
 	}
-	t[OpJump] = OpInfo{Form: FormJump, Sign: "goto", Jump: JA}
-	t[OpJumpLong] = OpInfo{Form: FormJumpLong, Sign: "gotol", Jump: JA}
-	t[OpCall] = OpInfo{Form: FormCall, Sign: "call", Jump: Call}
-	t[OpExit] = OpInfo{Form: FormExit, Sign: "exit", Jump: Exit}
+	t[OpJump] = OpInfo{Form: FormJump, Name: "ja", Sign: "goto", Jump: JA}
+	t[OpJumpLong] = OpInfo{Form: FormJumpLong, Name: "ja32", Sign: "gotol", Jump: JA}
+	t[OpMayGoto] = OpInfo{Form: FormMayGoto, Name: "may_goto", Sign: "may_goto", Jump: JCond}
+	t[OpCall] = OpInfo{Form: FormCall, Name: "call", Sign: "call", Jump: Call}
+	t[OpExit] = OpInfo{Form: FormExit, Name: "exit", Sign: "exit", Jump: Exit}
 
 	for i, size := range sizes {
-		bits := uint8(i) << 3
-		t[bits|modeMem|uint8(ClassLDX)] = OpInfo{Form: FormLoad, Size: size}
-		t[bits|modeMem|uint8(ClassST)] = OpInfo{Form: FormStoreImm, Size: size}
-		t[bits|modeMem|uint8(ClassSTX)] = OpInfo{Form: FormStoreReg, Size: size}
+		bits, letters := uint8(i)<<3, sizeNames[i]
+		t[bits|modeMem|uint8(ClassLDX)] = OpInfo{Form: FormLoad, Name: "ldx" + letters, Size: size}
+		t[bits|modeMem|uint8(ClassST)] = OpInfo{Form: FormStoreImm, Name: "st" + letters, Size: size}
+		t[bits|modeMem|uint8(ClassSTX)] = OpInfo{Form: FormStoreReg, Name: "stx" + letters, Size: size}
+		t[bits|modeAtomic|uint8(ClassSTX)] = OpInfo{Form: FormAtomic, Name: letters, Size: size, Wide: size == 8}
 		if size < 8 {
-			t[bits|modeMemSX|uint8(ClassLDX)] = OpInfo{Form: FormLoad, Size: size, Signed: true}
-			t[bits|modeAbs|uint8(ClassLD)] = OpInfo{Form: FormLoadAbs, Size: size}
-			t[bits|modeInd|uint8(ClassLD)] = OpInfo{Form: FormLoadInd, Size: size}
+			t[bits|modeMemSX|uint8(ClassLDX)] = OpInfo{Form: FormLoad, Name: "ldxs" + letters, Size: size, Signed: true}
+			t[bits|modeAbs|uint8(ClassLD)] = OpInfo{Form: FormLoadAbs, Name: "ldabs" + letters, Size: size}
+			t[bits|modeInd|uint8(ClassLD)] = OpInfo{Form: FormLoadInd, Name: "ldind" + letters, Size: size}
 		}
 	}
-	t[OpLoadWide] = OpInfo{Form: FormLoadWide, Wide: true}
+	t[OpLoadWide] = OpInfo{Form: FormLoadWide, Name: "lddw", Wide: true}
 	return t
 }()
 

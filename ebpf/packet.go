@@ -10,11 +10,17 @@ const (
 	User ABI = iota
 	// Socket: r1 = an SkBuff, as for BPF_PROG_TYPE_SOCKET_FILTER. Packet bytes are read with LoadAbs and LoadInd.
 	Socket
+	// Buffer: r1 = first byte of Packet.Data, r2 = its length. The program may write to it, there is no context, and
+	// functions of the program may be called: the ABI of bpf_conformance and of uBPF.
+	Buffer
 )
 
 func (a ABI) String() string {
-	if a == Socket {
+	switch a {
+	case Socket:
 		return "socket"
+	case Buffer:
+		return "buffer"
 	}
 	return "user"
 }

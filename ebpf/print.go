@@ -2,50 +2,75 @@ package ebpf
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
-	"strings"
+	"strconv"
 )
 
 // Dialect is a way to write instructions.
 type Dialect uint8
 
-// The dialects. Both write a well-formed instruction (see Instruction.Malformed) so that its text names every field that
+// The dialects. All write a well-formed instruction (see Instruction.Malformed) so that its text names every field that
 // counts; registers 11 to 15 may occur in it, as they do in what the kernel makes of a program. Any other slot is
 //
 //	.insn 0xbf21050000000000 ; r1 = r2
 //
-// with its 8 bytes in little-endian encoding order and, as a comment, what it looks like.
+// with its 8 bytes in little-endian encoding order and, as a comment, what it looks like. Assemble reads them all.
 const (
 	// LLVM is the dialect of llvm-objdump, plus what version 14 of it leaves out: `r0 = *(u16 *)skb[r7 + 4]` has its
-	// constant, `call pc+5` and `call kernel-function#9` are not helper calls.
+	// constant, `call pc+5` and `call kernel-function#9` are not helper calls, 32-bit atomic operations name `w2`.
 	LLVM Dialect = iota
 	// Xlated is the dialect of `bpftool prog dump xlated` and of the kernel verifier's log.
 	Xlated
+	// Mnemonic is the dialect of uBPF and bpf_conformance: `ldxh %r0, [%r1+12]`.
+	Mnemonic
 )
+
+func (d Dialect) String() string {
+	switch d {
+	case Xlated:
+		return "xlated"
+	case Mnemonic:
+		return "mnemonic"
+	}
+	return "llvm"
+}
 
 // Print returns the listing of the program: one line an instruction, numbered by its pc. A wide constant is one line and
 // skips a number.
-func Print(p Program, d Dialect) string {
-	var b strings.Builder
-	_ = Fprint(&b, p, d) // a Builder takes everything
-	return b.String()
-}
+func Print(p Program, d Dialect) string { return string(AppendText(nil, p, d)) }
 
 // Fprint writes what Print returns.
 func Fprint(w io.Writer, p Program, d Dialect) error {
-	format := "%8d:\t%s\n"
+	_, err := w.Write(AppendText(nil, p, d))
+	return err
+}
+
+// AppendText appends to b what Print returns.
+func AppendText(b []byte, p Program, d Dialect) []byte {
+	width, after := 8, ":\t"
 	if d == Xlated {
-		format = "%4d: %s\n"
+		width, after = 4, ": "
 	}
 	for pc := 0; pc < len(p); {
-		text, slots := p.Line(pc, d)
-		if _, err := fmt.Fprintf(w, format, pc, text); err != nil {
-			return err
-		}
+		b = appendPadded(b, pc, width)
+		b = append(b, after...)
+		text, slots := p.appendLine(b, pc, d)
+		b = append(text, '\n')
 		pc += slots
 	}
-	return nil
+	return b
+}
+
+// appendPadded appends the number, with spaces before it up to the width.
+func appendPadded(b []byte, n, width int) []byte {
+	for limit := 10; width > 1; width-- {
+		if n < limit {
+			break
+		}
+		limit *= 10
+	}
+	const spaces = "        "
+	return strconv.AppendInt(append(b, spaces[:width-1]...), int64(n), 10)
 }
 
 // String is the listing in the dialect LLVM.
@@ -53,22 +78,28 @@ func (p Program) String() string { return Print(p, LLVM) }
 
 // Line is the text of the instruction at pc, an index into p, and the number of slots it takes: 2 for a wide constant.
 func (p Program) Line(pc int, d Dialect) (text string, slots int) {
+	b, slots := p.appendLine(nil, pc, d)
+	return string(b), slots
+}
+
+// appendLine appends what Line returns.
+func (p Program) appendLine(b []byte, pc int, d Dialect) (line []byte, slots int) {
 	i := p[pc]
 	if i.Op == OpLoadWide {
 		value, ok := p.Wide(pc)
-		if text, whole := d.wide(i, value); ok && whole && i.printable() {
-			return d.tag(i) + text, 2
+		if ok && i.printable() && d.shows(i, value) {
+			return d.appendWide(d.appendTag(b, i), i, value), 2
 		}
-		return raw(i), 1
+		return appendRaw(b, i), 1
 	}
-	text = d.text(i)
-	switch {
-	case text == "":
-		return raw(i), 1
-	case !i.printable():
-		return raw(i) + " ; " + d.tag(i) + text, 1
+	if i.printable() {
+		return d.appendInstruction(d.appendTag(b, i), i), 1
 	}
-	return d.tag(i) + text, 1
+	b = appendRaw(b, i)
+	if i.Op.Info().Form == FormInvalid || i.Op.Info().Form == FormAtomic {
+		return b, 1
+	}
+	return d.appendInstruction(d.appendTag(append(b, " ; "...), i), i), 1
 }
 
 // printable reports whether the text of the instruction loses nothing.
@@ -77,165 +108,142 @@ func (i Instruction) printable() bool {
 	return reason == "" || reason == ReasonBadRegister
 }
 
-func raw(i Instruction) string {
-	return fmt.Sprintf(".insn 0x%x", Encode(Program{i}, binary.LittleEndian))
-}
+func raw(i Instruction) string { return string(appendRaw(nil, i)) }
 
-// tag is what stands before the text: bpftool shows the opcode.
-func (d Dialect) tag(i Instruction) string {
-	if d == Xlated {
-		return fmt.Sprintf("(%02x) ", uint8(i.Op))
+const hexDigits = "0123456789abcdef"
+
+func appendRaw(b []byte, i Instruction) []byte {
+	b = append(b, ".insn 0x"...)
+	var slot [SlotSize]byte
+	for _, c := range AppendTo(slot[:0], Program{i}, binary.LittleEndian) {
+		b = append(b, hexDigits[c>>4], hexDigits[c&15])
 	}
-	return ""
+	return b
 }
 
-// text is the instruction, "" for an unknown one. Wide constants are the business of wide.
-func (d Dialect) text(i Instruction) string {
+// appendTag appends what stands before the text: bpftool shows the opcode.
+func (d Dialect) appendTag(b []byte, i Instruction) []byte {
+	if d != Xlated {
+		return b
+	}
+	return append(b, '(', hexDigits[i.Op>>4], hexDigits[i.Op&15], ')', ' ')
+}
+
+// appendInstruction appends the text of an instruction that is not of FormInvalid. Wide constants are the business of
+// appendWide.
+func (d Dialect) appendInstruction(b []byte, i Instruction) []byte {
+	if d == Mnemonic {
+		return appendMnemonic(b, i)
+	}
 	info := i.Op.Info()
-	dst, src := operand(i.Dst, info), operand(i.Src, info)
 	switch info.Form {
-	case FormALUImm:
-		return fmt.Sprintf("%s %s %d", dst, aluSign(i, info), i.Imm)
-	case FormALUReg:
-		return fmt.Sprintf("%s %s %s%s", dst, aluSign(i, info), cast(i), src)
-	case FormNeg:
-		return fmt.Sprintf("%s = -%s", dst, dst)
-	case FormEnd:
-		return fmt.Sprintf("%s = %s%d %s", i.Dst, info.Sign, i.Imm, i.Dst)
+	case FormALUImm, FormALUReg, FormNeg, FormEnd:
+		return appendArithmetic(b, i, info)
 	case FormLoad:
-		return fmt.Sprintf("%s = %s", i.Dst, d.memory(info, i.Src, i.Off))
+		return d.appendMemory(append(i.Dst.appendTo(b), " = "...), info, i.Src, i.Off)
 	case FormStoreImm:
-		return fmt.Sprintf("%s = %d", d.memory(info, i.Dst, i.Off), i.Imm)
+		return appendInt(append(d.appendMemory(b, info, i.Dst, i.Off), " = "...), i.Imm)
 	case FormStoreReg:
-		return fmt.Sprintf("%s = %s", d.memory(info, i.Dst, i.Off), i.Src)
-	case FormLoadAbs:
-		return fmt.Sprintf("r0 = *(%s *)skb[%d]", memoryType(info), i.Imm)
-	case FormLoadInd:
-		return fmt.Sprintf("r0 = *(%s *)skb[%s]", memoryType(info), d.index(i))
-	case FormJump, FormJumpLong:
-		return fmt.Sprintf("%s %s", info.Sign, d.distance(i))
-	case FormCondImm:
-		return fmt.Sprintf("if %s %s %s goto %s", dst, info.Sign, d.right(i.Imm), d.distance(i))
-	case FormCondReg:
-		return fmt.Sprintf("if %s %s %s goto %s", dst, info.Sign, src, d.distance(i))
+		return i.Src.appendTo(append(d.appendMemory(b, info, i.Dst, i.Off), " = "...))
+	case FormAtomic:
+		return d.appendAtomic(b, i, info)
+	case FormLoadAbs, FormLoadInd:
+		return d.appendPacketLoad(b, i, info)
+	case FormJump, FormJumpLong, FormMayGoto:
+		return d.appendDistance(append(append(b, info.Sign...), ' '), i)
+	case FormCondImm, FormCondReg:
+		return d.appendCondition(b, i, info)
 	case FormCall:
-		return "call " + d.callee(i)
-	case FormExit:
-		return info.Sign
+		return d.appendCallee(append(b, "call "...), i)
 	}
-	return ""
+	return append(b, info.Sign...) // exit
 }
 
-// operand is a register as arithmetic and comparisons write it: w for the low half.
-func operand(r Register, info *OpInfo) string {
-	if info.Wide {
-		return r.String()
+func appendInt(b []byte, n int32) []byte { return strconv.AppendInt(b, int64(n), 10) }
+
+// appendSigned is appendInt with the sign of positive numbers too.
+func appendSigned(b []byte, n int) []byte {
+	if n >= 0 {
+		b = append(b, '+')
 	}
-	return fmt.Sprintf("w%d", uint8(r))
+	return strconv.AppendInt(b, int64(n), 10)
 }
 
-func aluSign(i Instruction, info *OpInfo) string {
+func (r Register) appendTo(b []byte) []byte { return strconv.AppendUint(append(b, 'r'), uint64(r), 10) }
+
+// appendOperand appends the register as arithmetic and comparisons write it: w for the low half.
+func appendOperand(b []byte, r Register, wide bool) []byte {
+	if wide {
+		return r.appendTo(b)
+	}
+	return strconv.AppendUint(append(b, 'w'), uint64(r), 10)
+}
+
+// appendArithmetic appends `r1 += 5`, `w1 s/= w2`, `r1 = (s8)r2`, `r1 = -r1` or `r1 = be16 r1`.
+func appendArithmetic(b []byte, i Instruction, info *OpInfo) []byte {
+	if info.Form == FormEnd {
+		b = append(append(i.Dst.appendTo(b), " = "...), info.Sign...)
+		return i.Dst.appendTo(append(appendInt(b, i.Imm), ' '))
+	}
+	b = append(appendOperand(b, i.Dst, info.Wide), ' ')
+	if info.Form == FormNeg {
+		return appendOperand(append(b, "= -"...), i.Dst, info.Wide)
+	}
+	if i.SpaceCast() {
+		b = i.Src.appendTo(append(b, "= addr_space_cast("...))
+		return append(appendSpaces(append(b, ", "...), i), ')')
+	}
 	if i.SignedDivision() {
-		return "s" + info.Sign
+		b = append(b, 's')
 	}
-	return info.Sign
-}
-
-// cast is what stands before the source of a move that extends the sign.
-func cast(i Instruction) string {
+	b = append(append(b, info.Sign...), ' ')
+	if info.Form == FormALUImm {
+		return appendInt(b, i.Imm)
+	}
 	if bits := i.MoveBits(); bits != 0 {
-		return fmt.Sprintf("(s%d)", bits)
+		b = append(strconv.AppendInt(append(b, "(s"...), int64(bits), 10), ')')
 	}
-	return ""
+	return appendOperand(b, i.Src, info.Wide)
 }
 
-func memoryType(info *OpInfo) string {
-	if info.Signed {
-		return fmt.Sprintf("s%d", info.Size*8)
-	}
-	return fmt.Sprintf("u%d", info.Size*8)
+// appendSpaces appends the two address spaces of a cast.
+func appendSpaces(b []byte, i Instruction) []byte {
+	b = strconv.AppendUint(b, uint64(uint32(i.Imm)>>16), 10)
+	return strconv.AppendUint(append(b, ", "...), uint64(uint16(i.Imm)), 10)
 }
 
-func (d Dialect) memory(info *OpInfo, base Register, off int16) string {
-	if d == Xlated {
-		return fmt.Sprintf("*(%s *)(%s %+d)", memoryType(info), base, off)
-	}
-	return fmt.Sprintf("*(%s *)(%s)", memoryType(info), sum(base, int64(off)))
-}
-
-// sum is `r1 + 4` or `r1 - 4`.
-func sum(base Register, off int64) string {
-	if off < 0 {
-		return fmt.Sprintf("%s - %d", base, -off)
-	}
-	return fmt.Sprintf("%s + %d", base, off)
-}
-
-// index is the place that LoadInd reads.
-func (d Dialect) index(i Instruction) string {
+// appendCondition appends `if r1 > 5 goto +2`.
+func (d Dialect) appendCondition(b []byte, i Instruction, info *OpInfo) []byte {
+	b = append(appendOperand(append(b, "if "...), i.Dst, info.Wide), ' ')
+	b = append(append(b, info.Sign...), ' ')
 	switch {
+	case info.Form == FormCondReg:
+		b = appendOperand(b, i.Src, info.Wide)
 	case d == Xlated:
-		return fmt.Sprintf("%s + %d", i.Src, i.Imm)
-	case i.Imm == 0:
-		return i.Src.String()
+		b = strconv.AppendUint(append(b, "0x"...), uint64(uint32(i.Imm)), 16)
+	default:
+		b = appendInt(b, i.Imm)
 	}
-	return sum(i.Src, int64(i.Imm))
+	return d.appendDistance(append(b, " goto "...), i)
 }
 
-// right is the constant of a comparison.
-func (d Dialect) right(imm int32) string {
+// appendDistance appends the number of slots between a jump and its target, counted from the slot after the jump.
+func (d Dialect) appendDistance(b []byte, jump Instruction) []byte {
 	if d == Xlated {
-		return fmt.Sprintf("0x%x", uint32(imm))
+		b = append(b, "pc"...)
 	}
-	return fmt.Sprint(imm)
-}
-
-// distance is the number of slots between a jump and its target, counted from the slot after the jump.
-func (d Dialect) distance(jump Instruction) string {
 	n, _ := jump.Target(-1)
-	if d == Xlated {
-		return fmt.Sprintf("pc%+d", n)
-	}
-	return fmt.Sprintf("%+d", n)
+	return appendSigned(b, n)
 }
 
-func (d Dialect) callee(i Instruction) string {
+func (d Dialect) appendCallee(b []byte, i Instruction) []byte {
 	switch {
 	case i.Src == CallKindLocal:
-		return fmt.Sprintf("pc%+d", i.Imm)
+		return appendSigned(append(b, "pc"...), int(i.Imm))
 	case i.Src == CallKindKernel:
-		return fmt.Sprintf("kernel-function#%d", i.Imm)
+		b = append(b, "kernel-function#"...)
 	case d == Xlated:
-		return fmt.Sprintf("%s#%d", helperName(i.Imm), i.Imm)
+		b = append(append(b, HelperName(i.Imm)...), '#')
 	}
-	return fmt.Sprint(i.Imm)
-}
-
-// wide is the load of a wide constant. whole is false where the form leaves out bits that are set.
-func (d Dialect) wide(i Instruction, value uint64) (text string, whole bool) {
-	if d == LLVM {
-		if i.Src == WideConstant {
-			return fmt.Sprintf("%s = %d ll", i.Dst, int64(value)), true
-		}
-		return fmt.Sprintf("ld_pseudo %s, %d, %d", i.Dst, uint8(i.Src), int64(value)), true
-	}
-	low, high := uint32(value), uint32(value>>32)
-	what, whole := "", true
-	switch i.Src {
-	case WideMapFD:
-		what, whole = fmt.Sprintf("map[id:%d]", low), high == 0
-	case WideMapValue:
-		what = fmt.Sprintf("map[id:%d][0]+%d", low, high)
-	case WideVariable:
-		what = fmt.Sprintf("btf[id:%d]+%d", low, high)
-	case WideFunction:
-		what, whole = fmt.Sprintf("subprog[%+d]", int32(low)), high == 0
-	case WideMapIndex:
-		what, whole = fmt.Sprintf("map[idx:%d]", low), high == 0
-	case WideMapIndexValue:
-		what = fmt.Sprintf("map[idx:%d]+%d", low, high)
-	default:
-		what = fmt.Sprintf("0x%x", value)
-	}
-	return fmt.Sprintf("%s = %s", i.Dst, what), whole
+	return appendInt(b, i.Imm)
 }

@@ -45,6 +45,19 @@ var texts = []struct {
 	{Program{{Op: OpCall, Src: 1, Imm: 5}}, "call pc+5", "(85) call pc+5"},
 	{Program{{Op: OpCall, Src: 2, Imm: 5}}, "call kernel-function#5", "(85) call kernel-function#5"},
 	{Program{Return()}, "exit", "(95) exit"},
+	{Program{{Op: OpMayGoto, Off: 4}}, "may_goto +4", "(e5) may_goto pc+4"},
+	{Program{Atomic(8, AtomicAdd, R1, 8, R2)}, "lock *(u64 *)(r1 + 8) += r2", "(db) lock *(u64 *)(r1 +8) += r2"},
+	{Program{Atomic(4, AtomicXor, R1, -8, R2)}, "lock *(u32 *)(r1 - 8) ^= w2", "(c3) lock *(u32 *)(r1 -8) ^= r2"},
+	{Program{Atomic(8, AtomicOr|AtomicFetch, R1, 8, R2)}, "r2 = atomic_fetch_or((u64 *)(r1 + 8), r2)", "(db) r2 = atomic64_fetch_or((u64 *)(r1 +8), r2)"},
+	{Program{Atomic(4, AtomicAnd|AtomicFetch, R1, 8, R2)}, "w2 = atomic_fetch_and((u32 *)(r1 + 8), w2)", "(c3) r2 = atomic_fetch_and((u32 *)(r1 +8), r2)"},
+	{Program{Atomic(8, AtomicXchg, R1, 8, R2)}, "r2 = xchg_64(r1 + 8, r2)", "(db) r2 = atomic64_xchg((u64 *)(r1 +8), r2)"},
+	{Program{Atomic(4, AtomicXchg, R1, 8, R2)}, "w2 = xchg32_32(r1 + 8, w2)", "(c3) r2 = atomic_xchg((u32 *)(r1 +8), r2)"},
+	{Program{Atomic(8, AtomicCmpXchg, R1, 8, R2)}, "r0 = cmpxchg_64(r1 + 8, r0, r2)", "(db) r0 = atomic64_cmpxchg((u64 *)(r1 +8), r0, r2)"},
+	{Program{Atomic(4, AtomicCmpXchg, R1, 8, R2)}, "w0 = cmpxchg32_32(r1 + 8, w0, w2)", "(c3) r0 = atomic_cmpxchg((u32 *)(r1 +8), r0, r2)"},
+	{Program{Atomic(8, AtomicLoad, R1, 8, R2)}, "r1 = load_acquire((u64 *)(r2 + 8))", "(db) r1 = load_acquire((u64 *)(r2 +8))"},
+	{Program{Atomic(1, AtomicLoad, R1, 8, R2)}, "w1 = load_acquire((u8 *)(r2 + 8))", "(d3) r1 = load_acquire((u8 *)(r2 +8))"},
+	{Program{Atomic(2, AtomicStore, R1, 8, R2)}, "store_release((u16 *)(r1 + 8), w2)", "(cb) store_release((u16 *)(r1 +8), r2)"},
+	{Program{{Op: 0xbf, Dst: R1, Src: R2, Off: 1, Imm: 1 << 16}}, "r1 = addr_space_cast(r2, 1, 0)", "(bf) r1 = addr_space_cast(r2, 1, 0)"},
 
 	{Program{Mov.Reg(11, 15)}, "r11 = r15", "(bf) r11 = r15"},
 
@@ -58,6 +71,7 @@ var texts = []struct {
 
 	// Malformed ones: the text is the bytes, the rest a comment.
 	{Program{{Op: 0xff, Imm: 1}}, ".insn 0xff00000001000000", ".insn 0xff00000001000000"},
+	{Program{Atomic(2, AtomicAdd, R1, 0, R2)}, ".insn 0xcb21000000000000", ".insn 0xcb21000000000000"},
 	{Program{{}}, ".insn 0x0000000000000000", ".insn 0x0000000000000000"},
 	{Program{{Op: 0x18, Dst: R2, Imm: 1}}, ".insn 0x1802000001000000", ".insn 0x1802000001000000"},
 	{Program{{Op: 0xbf, Dst: R1, Src: R2, Off: 5}}, ".insn 0xbf21050000000000 ; r1 = r2", ".insn 0xbf21050000000000 ; (bf) r1 = r2"},
@@ -65,6 +79,8 @@ var texts = []struct {
 	{Program{{Op: 0x0f, Dst: 12, Src: 11, Off: 2}}, ".insn 0x0fbc020000000000 ; r12 += r11", ".insn 0x0fbc020000000000 ; (0f) r12 += r11"},
 	{Program{ToBE(R1, 17)}, ".insn 0xdc01000011000000 ; r1 = be17 r1", ".insn 0xdc01000011000000 ; (dc) r1 = be17 r1"},
 }
+
+var dialects = []Dialect{LLVM, Xlated, Mnemonic}
 
 // wide is the constant of the given kind for R2.
 func wide(kind Register, value uint64) Program {
@@ -108,10 +124,13 @@ func TestPrint(t *testing.T) {
 func TestEveryOpcodePrints(t *testing.T) {
 	for op := range 256 {
 		i := Instruction{Op: Opcode(op)}
-		if i.Op.Info().Form == FormEnd {
+		switch i.Op.Info().Form {
+		case FormEnd:
 			i.Imm = 16
+		case FormAtomic:
+			i.Imm = int32(AtomicLoad)
 		}
-		for _, d := range []Dialect{LLVM, Xlated} {
+		for _, d := range dialects {
 			text, _ := Program{i, {}}.Line(0, d)
 			require.Equal(t, i.Malformed() != "", strings.HasPrefix(text, ".insn"), "%#02x: %s", op, text)
 		}
