@@ -61,17 +61,21 @@ func replace(path string, f func(w io.Writer) error) (err error) {
 	if err != nil {
 		return err
 	}
-	file, err := createBeside(path)
+	hidden := filepath.Join(filepath.Dir(path), fmt.Sprintf(".cbpf2ebpf-%08x", rand.Uint32()))
+	defer removeOnSignal(hidden)()
+	file, err := os.OpenFile(hidden, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		failed.Path = path // nobody has heard of the other name
+	}
 	if err != nil {
 		return err
 	}
-	forget := removeOnSignal(file.Name())
 	defer func() {
 		if err != nil {
 			file.Close()
-			os.Remove(file.Name())
+			os.Remove(hidden)
 		}
-		forget()
 	}()
 	if err := buffered(file, f); err != nil {
 		return err
@@ -84,7 +88,7 @@ func replace(path string, f func(w io.Writer) error) (err error) {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), path)
+	return os.Rename(hidden, path)
 }
 
 // replaceable returns the mode of the file at path, 0 if there is none. A file that may not be written may not be
@@ -103,17 +107,6 @@ func replaceable(path string) (os.FileMode, error) {
 		return 0, err
 	}
 	return info.Mode().Perm(), nil
-}
-
-// createBeside makes a hidden file in the directory of path, with the mode of any new file.
-func createBeside(path string) (*os.File, error) {
-	name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".cbpf2ebpf-%08x", rand.Uint32()))
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		failed.Path = path // nobody has heard of the other name
-	}
-	return file, err
 }
 
 // removeOnSignal removes the file if a signal ends the process before forget is called.
