@@ -31,7 +31,7 @@ type Row struct {
 type Disagreement struct {
 	Program  Named
 	Trace    string
-	Index    int // of the packet in its trace, from 0
+	Index    int // of the packet in its trace, from 0; printed from 1
 	Packet   cbpf.Packet
 	Link     LinkType
 	Outcomes []Outcome
@@ -139,7 +139,7 @@ func (row *Row) reasons(b *strings.Builder) {
 
 // describe writes everything needed to reproduce the disagreement.
 func (d *Disagreement) describe(b *strings.Builder) {
-	fmt.Fprintf(b, "\nDISAGREEMENT: %s on packet %d of %s\n", d.Program.Name, d.Index, d.Trace)
+	fmt.Fprintf(b, "\nDISAGREEMENT: %s on packet %d of %s\n", d.Program.Name, d.Index+1, d.Trace)
 	describeRun(b, d.Program.Program, &d.Packet, d.Outcomes)
 	if d.SmallProgram != nil {
 		fmt.Fprintf(b, "shrunk to %d instructions and %d bytes:\n", len(d.SmallProgram), len(d.SmallPacket.Data))

@@ -79,7 +79,8 @@ or iptables, becomes an extended program on stdout.`
 	})
 	explicit := translateCommand()
 	explicit.Use = "translate [FILE]"
-	cmd.AddCommand(explicit, checkCommand(), runCommand(), diffCommand())
+	cmd.AddCommand(explicit, checkCommand(), printCommand(), runCommand(), diffCommand(),
+		asmCommand(), disasmCommand(), conformanceCommand())
 	return cmd
 }
 

@@ -143,7 +143,10 @@ func writeRaw(w io.Writer, _ cbpf.Program, r *translate.Result) error {
 
 // writeHex writes the same bytes, a slot a line.
 func writeHex(w io.Writer, _ cbpf.Program, r *translate.Result) error {
-	code := ebpf.Encode(r.Program, binary.NativeEndian)
+	return writeHexSlots(w, ebpf.Encode(r.Program, binary.NativeEndian))
+}
+
+func writeHexSlots(w io.Writer, code []byte) error {
 	for ; len(code) > 0; code = code[ebpf.SlotSize:] {
 		if _, err := fmt.Fprintf(w, "% x\n", code[:ebpf.SlotSize]); err != nil {
 			return err
