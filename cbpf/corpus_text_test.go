@@ -56,6 +56,22 @@ func TestCorpusOfXTBPF(t *testing.T) {
 	}
 }
 
+// TestCorpusOfSeccomp reads filters as they lie in memory.
+func TestCorpusOfSeccomp(t *testing.T) {
+	filters, err := filepath.Glob(filepath.Join(corpus, "seccomp", "*.bin"))
+	require.NoError(t, err)
+	if len(filters) == 0 {
+		t.Skip("the corpus of seccomp filters is not here")
+	}
+	for _, path := range filters {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			p := requireReprint(t, cbpf.Raw, readFile(t, path))
+			requireRoundTrip(t, p)
+			require.NoError(t, cbpf.Validate(p))
+		})
+	}
+}
+
 // withoutGarbage returns the program without what libpcap leaves in k of `tax`: its listing cannot tell of that.
 func withoutGarbage(p cbpf.Program) cbpf.Program {
 	p = slices.Clone(p)

@@ -14,8 +14,14 @@ type Error struct {
 	PC     int    // index of the instruction, from 0; -1 where there is none
 	Line   int    // line of the text, from 1; 0 where there is none
 	Detail string // the offending thing and the limit; may be empty
+
+	// What Excerpt shows, where the fault is one of a text.
+	Text   string // the whole line
+	Column int    // the first byte of the line that is at fault, from 1; 0 where there is none
+	Width  int    // the number of bytes at fault
 }
 
+// Error says all but the excerpt, on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Line > 0 {

@@ -12,9 +12,17 @@ type Notation string
 const (
 	Auto    Notation = "auto"    // whichever one the text is in; for reading only
 	Listing Notation = "tcpdump" // tcpdump -d
-	CStruct Notation = "dd"      // tcpdump -dd, and bpf_asm -c
+	CStruct Notation = "dd"      // tcpdump -dd, bpf_asm -c, and arrays of struct sock_filter
 	Decimal Notation = "ddd"     // tcpdump -ddd
 	XTBPF   Notation = "xtbpf"   // iptables -m bpf --bytecode, tc's bytecode, bpf_asm without -c
+	Asm     Notation = "asm"     // source of the kernel's bpf_asm
+	Dbg     Notation = "dbg"     // bpf_dbg's `disassemble`
+	XNet    Notation = "xnet"    // the String methods of golang.org/x/net/bpf, one instruction a line
+	Raw     Notation = "raw"     // struct sock_filter in memory, little-endian
+	RawBE   Notation = "raw-be"  // the same, big-endian
+	Hex     Notation = "hex"     // the bytes of Raw in hexadecimal
+	Go      Notation = "go"      // a literal []bpf.RawInstruction
+	JSON    Notation = "json"    // an array of objects with code, jt, jf and k
 )
 
 // notation is what there is to know of one Notation.
@@ -27,9 +35,17 @@ type notation struct {
 
 var notations = [...]notation{
 	{Listing, "(000) ldh      [12]", (*parser).listing, appendListing},
-	{CStruct, "{ 0x28, 0, 0, 0x0000000c },", (*parser).cStruct, appendCStruct},
+	{CStruct, "{ 0x28, 0, 0, 0x0000000c },", (*parser).braced, appendCStruct},
 	{Decimal, "2, newline, 40 0 0 12, newline, 6 0 0 0", (*parser).decimal, appendDecimal},
 	{XTBPF, "2,40 0 0 12,6 0 0 0", (*parser).xtbpf, appendXTBPF},
+	{Asm, "jeq #0x800, ip, drop", (*parser).asm, appendAsm},
+	{Dbg, "l0: jeq #0x800, l1, l5", (*parser).dbg, appendDbg},
+	{XNet, "jneq #2048,5", (*parser).xnet, appendXNet},
+	{Raw, "bytes", (*parser).raw, appendRaw},
+	{RawBE, "bytes", (*parser).rawBE, appendRawBE},
+	{Hex, "28 00 00 00 0c 00 00 00", (*parser).hex, appendHex},
+	{Go, "[]bpf.RawInstruction{{Op: 0x28, K: 0xc}}", (*parser).braced, appendGo},
+	{JSON, `[{"code": 40, "jt": 0, "jf": 0, "k": 12}]`, (*parser).braced, appendJSON},
 }
 
 // Notations returns the notations that can be read and written: all but Auto.
@@ -76,43 +92,12 @@ func names() string {
 	return b.String()
 }
 
-// Sniff tells the notation of a text by its first line that is neither blank nor a comment. That the rest is in the same
-// notation is for ParseAs to find out.
-func Sniff(text []byte) (Notation, error) { return newParser(string(text)).sniff() }
-
-// sniff is Sniff, and leaves the text to be read in that notation.
-func (p *parser) sniff() (Notation, error) {
-	head := *p
-	line, ok := head.nextLine()
-	if !ok {
-		return "", &Error{Reason: Empty, PC: -1, Detail: "the text is blank"}
-	}
-	n := sniffLine(line)
-	if n == "" {
-		return "", &Error{Reason: NotRecognised, PC: -1, Line: head.line,
-			Detail: quote(line) + ", where the known notations have " + examples()}
-	}
-	return n, nil
-}
-
-// sniffLine tells the notation of the first line of a program, "" if it is none.
-func sniffLine(line string) Notation {
-	switch {
-	case strings.HasPrefix(line, "("):
-		return Listing
-	case strings.HasPrefix(line, "{"):
-		return CStruct
-	case line == "" || line[0] < '0' || line[0] > '9':
-		return ""
-	case strings.Contains(line, ","):
-		return XTBPF
-	}
-	return Decimal
-}
-
 func examples() string {
 	var b strings.Builder
 	for i, row := range notations {
+		if row.example == "bytes" {
+			continue
+		}
 		if i > 0 {
 			b.WriteString(" or ")
 		}

@@ -61,6 +61,7 @@ type OpInfo struct {
 	Form   Form
 	Size   int    // bytes read from the packet, big-endian; 0 if none
 	Fn     uint16 // arithmetic operation or comparison, for those two classes
+	Not    string // for comparisons, the mnemonic of the opposite one, if there is one: it has no opcode, jt and jf change places
 	Hex    bool   // tcpdump -d prints k in hexadecimal; in signed decimal otherwise
 	Reads  Regs
 	Writes Regs
@@ -73,6 +74,7 @@ const (
 	OpLdAbsH uint16 = 0x28
 	OpLdAbsB uint16 = 0x30
 	OpLdLen  uint16 = 0x80
+	OpLdxImm uint16 = 0x01
 	OpLdxMSH uint16 = 0xb1
 	OpAndK   uint16 = 0x54
 	OpRshK   uint16 = 0x74
@@ -127,12 +129,12 @@ var Ops = [...]OpInfo{
 	{Code: 0xac, Name: "xor", Form: FormX, Fn: Xor, Reads: A | X, Writes: A},
 
 	{Code: 0x05, Name: "ja", Form: FormJump},
-	{Code: 0x15, Name: "jeq", Form: FormCondK, Fn: Eq, Hex: true, Reads: A},
-	{Code: 0x1d, Name: "jeq", Form: FormCondX, Fn: Eq, Reads: A | X},
-	{Code: 0x25, Name: "jgt", Form: FormCondK, Fn: Gt, Hex: true, Reads: A},
-	{Code: 0x2d, Name: "jgt", Form: FormCondX, Fn: Gt, Reads: A | X},
-	{Code: 0x35, Name: "jge", Form: FormCondK, Fn: Ge, Hex: true, Reads: A},
-	{Code: 0x3d, Name: "jge", Form: FormCondX, Fn: Ge, Reads: A | X},
+	{Code: 0x15, Name: "jeq", Form: FormCondK, Fn: Eq, Not: "jneq", Hex: true, Reads: A},
+	{Code: 0x1d, Name: "jeq", Form: FormCondX, Fn: Eq, Not: "jneq", Reads: A | X},
+	{Code: 0x25, Name: "jgt", Form: FormCondK, Fn: Gt, Not: "jle", Hex: true, Reads: A},
+	{Code: 0x2d, Name: "jgt", Form: FormCondX, Fn: Gt, Not: "jle", Reads: A | X},
+	{Code: 0x35, Name: "jge", Form: FormCondK, Fn: Ge, Not: "jlt", Hex: true, Reads: A},
+	{Code: 0x3d, Name: "jge", Form: FormCondX, Fn: Ge, Not: "jlt", Reads: A | X},
 	{Code: 0x45, Name: "jset", Form: FormCondK, Fn: Set, Hex: true, Reads: A},
 	{Code: 0x4d, Name: "jset", Form: FormCondX, Fn: Set, Reads: A | X},
 

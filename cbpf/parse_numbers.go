@@ -6,13 +6,12 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// The three notations of plain numbers differ in what stands between them:
+// The notations of plain numbers differ in what stands between them:
 //
-//	dd     { 0x28, 0, 0, 0x0000000c },      rows of C
 //	ddd    2, then lines of  40 0 0 12      the count of instructions comes first
 //	xtbpf  2,40 0 0 12,6 0 0 0              the same with commas in place of line ends
 //
-// Each number may be decimal or hexadecimal in all of them.
+// Each number may be decimal or hexadecimal in both.
 
 // fields are the four numbers of a row, in order, and the greatest value of each.
 var fields = [...]struct {
@@ -50,13 +49,15 @@ func (p *parser) xtbpf() {
 // nextItem consumes the text up to and with the next comma. Blank text at the very end is no item.
 func (p *parser) nextItem() (item string, ok bool) {
 	p.skipBlank()
-	p.line = p.next
+	p.begin()
 	if p.text == "" {
 		return "", false
 	}
 	item, p.text, _ = strings.Cut(p.text, ",")
 	p.next += strings.Count(item, "\n")
-	return trim(item), true
+	item = trim(item)
+	p.length = len(item)
+	return item, true
 }
 
 // count reads the number of instructions that follow; -1 stands for one that cannot be read.
@@ -74,38 +75,6 @@ func (p *parser) checkCount(count int) {
 	if count >= 0 && count != len(p.prog) {
 		p.failHeader(WrongCount, "%d announced, %d found", count, len(p.prog))
 	}
-}
-
-// cStruct reads rows of C, as many to a line as there are. A comma may follow each.
-func (p *parser) cStruct() {
-	for p.skipBlank(); p.text != ""; p.skipBlank() {
-		p.line = p.next
-		if between := p.upTo("{"); between != "" {
-			p.fail(BadRow, "%s, where { is expected", quote(between))
-			continue
-		}
-		p.text = p.text[1:]
-		row := p.upTo("{}")
-		if !strings.HasPrefix(p.text, "}") {
-			p.fail(BadRow, "%s, where } is expected at the end", quote(row))
-			continue
-		}
-		p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
-		ins, _ := p.row(row, cutComma)
-		p.add(ins)
-	}
-}
-
-// upTo consumes the text in front of the first of these bytes, or all of it, and returns it trimmed.
-func (p *parser) upTo(stops string) string {
-	end := strings.IndexAny(p.text, stops)
-	if end < 0 {
-		end = len(p.text)
-	}
-	s := p.text[:end]
-	p.text = p.text[end:]
-	p.next += strings.Count(s, "\n")
-	return trim(s)
 }
 
 // row reads the four numbers of an instruction; cut returns the first of a text and what follows it. If it returns
@@ -129,7 +98,7 @@ func (p *parser) row(text string, cut func(string) (string, string)) (ins bpf.Ra
 	for i, field := range fields {
 		var reason Reason
 		if v[i], reason = number(words[i], field.limit); reason != "" {
-			p.failNumber(reason, field.name, words[i], field.limit)
+			p.failNumber(p.within(words[:i+1]...), reason, field.name, words[i], field.limit)
 			ok = false
 		}
 	}

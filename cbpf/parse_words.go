@@ -1,7 +1,9 @@
 package cbpf
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -32,6 +34,25 @@ func number(s string, limit uint32) (uint32, Reason) {
 	}
 	if big {
 		return 0, NumberTooBig
+	}
+	return uint32(v), ""
+}
+
+// numberOfC is number for the constants of C: a leading zero means octal, and 0b binary.
+func numberOfC(s string, limit uint32) (uint32, Reason) {
+	base := 8
+	switch digits := strings.TrimPrefix(s, "0"); {
+	case digits == s || digits == "" || digits[0] == 'x' || digits[0] == 'X':
+		return number(s, limit)
+	case digits[0] == 'b' || digits[0] == 'B':
+		base, s = 2, digits[1:]
+	}
+	v, err := strconv.ParseUint(s, base, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange) || err == nil && v > uint64(limit):
+		return 0, NumberTooBig
+	case err != nil:
+		return 0, BadNumber
 	}
 	return uint32(v), ""
 }
@@ -82,14 +103,37 @@ func cutComma(s string) (field, rest string) {
 	return trim(field), trim(rest)
 }
 
+// cutName returns the letters, digits and underscores at the start of s after blanks, and what follows them and blanks.
+func cutName(s string) (name, rest string) {
+	s = trimLeft(s)
+	end := 0
+	for end < len(s) && isWord(s[end]) && s[end] != '-' {
+		end++
+	}
+	return s[:end], trimLeft(s[end:])
+}
+
 // cutWord returns the number or name at the start of s after blanks, and what follows it.
 func cutWord(s string) (word, rest string) {
 	s = trimLeft(s)
 	end := 0
+	if s != "" && s[0] == '+' {
+		end = 1
+	}
 	for end < len(s) && isWord(s[end]) {
 		end++
 	}
 	return s[:end], s[end:]
+}
+
+// indexEither returns where the first of two bytes stands in s, -1 if neither does.
+func indexEither(s string, one, other byte) int {
+	for i := 0; i < len(s); i++ {
+		if s[i] == one || s[i] == other {
+			return i
+		}
+	}
+	return -1
 }
 
 // isWord reports whether c can be in a number or in the name of an extension.
@@ -97,18 +141,25 @@ func isWord(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c == '-'
 }
 
-// cutLoose returns what follows the literal at the start of s. Blanks count in neither.
+// cutLoose returns what follows the literal at the start of s. Blanks count in neither, nor does the case of letters.
 func cutLoose(s, literal string) (rest string, ok bool) {
 	for i := 0; i < len(literal); i++ {
 		if isBlank(literal[i]) {
 			continue
 		}
-		if s = trimLeft(s); s == "" || s[0] != literal[i] {
+		if s = trimLeft(s); s == "" || lower(s[0]) != lower(literal[i]) {
 			return "", false
 		}
 		s = s[1:]
 	}
 	return s, true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // quote makes any text fit for a message: on one line, printable and short.

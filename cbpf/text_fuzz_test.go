@@ -2,6 +2,7 @@ package cbpf_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -9,8 +10,21 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// FuzzParse feeds any text to every parser. What is read must survive printing.
-func FuzzParse(f *testing.F) {
+// FuzzParse feeds any text to every parser.
+func FuzzParse(f *testing.F) { fuzzParsers(f, append(cbpf.Notations(), cbpf.Auto)...) }
+
+// The parsers one by one, so that each gets texts of its own.
+func FuzzParseListing(f *testing.F) { fuzzParsers(f, cbpf.Listing) }
+func FuzzParseNumbers(f *testing.F) { fuzzParsers(f, cbpf.Decimal, cbpf.XTBPF) }
+func FuzzParseAsm(f *testing.F)     { fuzzParsers(f, cbpf.Asm) }
+func FuzzParseDbg(f *testing.F)     { fuzzParsers(f, cbpf.Dbg) }
+func FuzzParseXNet(f *testing.F)    { fuzzParsers(f, cbpf.XNet) }
+func FuzzParseBraces(f *testing.F)  { fuzzParsers(f, cbpf.CStruct, cbpf.Go, cbpf.JSON) }
+func FuzzParseImage(f *testing.F)   { fuzzParsers(f, cbpf.Raw, cbpf.RawBE, cbpf.Hex) }
+
+// fuzzParsers reads any text in some notations. What is read must survive printing, and each fault must have a place that
+// an excerpt can show.
+func fuzzParsers(f *testing.F, notations ...cbpf.Notation) {
 	for _, tc := range goodTexts {
 		f.Add([]byte(tc.text))
 	}
@@ -18,17 +32,47 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(tc.text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, n := range append(cbpf.Notations(), cbpf.Auto) {
-			p, err := cbpf.ParseAs(n, text)
+		for _, n := range notations {
+			source, err := cbpf.ParseSource(n, text)
 			if err == nil {
-				requireRoundTrip(t, p)
+				requireRoundTrip(t, source.Program)
+				requireLines(t, source)
 				continue
 			}
-			require.Nil(t, p)
+			require.Nil(t, source)
 			require.NotEmpty(t, reasonsOf(err))
 			require.LessOrEqual(t, len(reasonsOf(err)), 20)
+			var all cbpf.Errors
+			if errors.As(err, &all) {
+				requirePlaces(t, all)
+			}
 		}
 	})
+}
+
+// requireLines fails unless each instruction stands on a line, and none on an earlier line than the one in front of it.
+func requireLines(t *testing.T, s *cbpf.Source) {
+	if s.Notation == cbpf.Raw || s.Notation == cbpf.RawBE {
+		return
+	}
+	last := 1
+	for pc := range s.Program {
+		require.GreaterOrEqual(t, s.Line(pc), last)
+		last = s.Line(pc)
+	}
+}
+
+func requirePlaces(t *testing.T, all cbpf.Errors) {
+	last := 0
+	for _, e := range all {
+		require.GreaterOrEqual(t, e.Line, last)
+		last = e.Line
+		if e.Line > 0 {
+			require.NotEmpty(t, e.Excerpt())
+			require.LessOrEqual(t, e.Column+e.Width, len(e.Text)+1)
+		}
+	}
+	require.Less(t, len(all.Excerpt()), 20000)
 }
 
 // FuzzPrintRoundTrip prints any instructions whatever in every notation.
