@@ -11,6 +11,8 @@
 // # What is here
 //
 // [Ops] is the table of the opcodes; everything else reads it. [Parse] and [Print] turn text into a [Program] and back
-// without loss, [Validate] applies the rules of the Linux kernel, and [Run] is the reference interpreter: slow, plain,
-// and the norm by which every other engine of this project is judged.
+// without loss, in each [Notation] that the tools of the field speak, and [FromXNet] and [ToXNet] are the bridge to
+// golang.org/x/net/bpf. [Validate] applies the rules of the Linux kernel, and [Run] is the reference interpreter: slow,
+// plain, and the norm by which every other engine of this project is judged. Faults say where they are: see [ParseSource]
+// and [Error.Excerpt].
 package cbpf
