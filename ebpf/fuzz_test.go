@@ -55,10 +55,12 @@ func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code, data []byte, netOff int, noLink bool) {
 		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
 		head := data[:len(data)/3]
-		pkt := &Packet{Data: data[len(head):], Head: head, NetOff: netOff, NoLink: noLink}
-		for _, abi := range []ABI{User, Socket} {
+		pkt := &Packet{Head: head, NetOff: netOff, NoLink: noLink}
+		for _, abi := range []ABI{User, Socket, Buffer} {
+			pkt.Data = slices.Clone(data[len(head):])
 			result, err := Run(p, abi, pkt)
-			again, err2 := Run(p, abi, pkt)
+			pkt.Data = slices.Clone(data[len(head):])
+			again, err2 := Prepare(p, abi).Run(pkt)
 			require.Equal(t, result, again)
 			require.Equal(t, err, err2)
 			if err == nil {
@@ -77,12 +79,12 @@ func FuzzCheckThenRun(f *testing.F) {
 	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes")) })
 	f.Fuzz(func(t *testing.T, code, data []byte) {
 		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
-		for _, abi := range []ABI{User, Socket} {
+		for _, abi := range []ABI{User, Socket, Buffer} {
 			facts, err := Check(p, abi)
 			if err != nil {
 				continue
 			}
-			_, err = Run(p, abi, &Packet{Data: data})
+			_, err = Run(p, abi, &Packet{Data: slices.Clone(data)})
 			var e *Error
 			if err != nil {
 				require.ErrorAs(t, err, &e)
@@ -188,38 +190,48 @@ func FuzzAssemble(f *testing.F) {
 	})
 }
 
-// BenchmarkRun is a filter like the translation of `tcp dst port 443`.
+// filter is one like the translation of `tcp dst port 443`.
+var filter = Program{
+	Mov.Imm32(R0, 0),
+	jump(JLt.Imm(R2, 38), 17),
+	Load(2, R5, R1, 12),
+	ToBE(R5, 16),
+	jump(JNe.Imm32(R5, 0x800), 14),
+	Load(1, R5, R1, 23),
+	jump(JNe.Imm32(R5, 6), 12),
+	Load(2, R5, R1, 20),
+	ToBE(R5, 16),
+	jump(JSet.Imm32(R5, 0x1fff), 9),
+	Load(1, R6, R1, 14),
+	And.Imm32(R6, 15),
+	Lsh.Imm32(R6, 2),
+	Add.Reg(R6, R1),
+	Load(2, R5, R6, 16),
+	ToBE(R5, 16),
+	jump(JNe.Imm32(R5, 443), 2),
+	Mov.Imm32(R0, 0x40000),
+	Return(),
+	Return(),
+}
+
+// BenchmarkRun runs the filter on a packet that it keeps, judging the instructions as they come and all before.
 func BenchmarkRun(b *testing.B) {
-	p := Program{
-		Mov.Imm32(R0, 0),
-		jump(JLt.Imm(R2, 38), 17),
-		Load(2, R5, R1, 12),
-		ToBE(R5, 16),
-		jump(JNe.Imm32(R5, 0x800), 14),
-		Load(1, R5, R1, 23),
-		jump(JNe.Imm32(R5, 6), 12),
-		Load(2, R5, R1, 20),
-		ToBE(R5, 16),
-		jump(JSet.Imm32(R5, 0x1fff), 9),
-		Load(1, R6, R1, 14),
-		And.Imm32(R6, 15),
-		Lsh.Imm32(R6, 2),
-		Add.Reg(R6, R1),
-		Load(2, R5, R6, 16),
-		ToBE(R5, 16),
-		jump(JNe.Imm32(R5, 443), 2),
-		Mov.Imm32(R0, 0x40000),
-		Return(),
-		Return(),
-	}
 	data := make([]byte, 64)
 	data[12], data[14], data[23], data[36], data[37] = 8, 0x45, 6, 1, 0xbb
 	pkt := &Packet{Data: data, WireLen: 64}
-	b.ReportAllocs()
-	for b.Loop() {
-		if v, err := Run(p, User, pkt); v != 0x40000 {
-			b.Fatal(v, err)
-		}
+	prepared := Prepare(filter, User)
+	for name, run := range map[string]func() (uint64, error){
+		"once":     func() (uint64, error) { return Run(filter, User, pkt) },
+		"prepared": func() (uint64, error) { return prepared.Run(pkt) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if v, err := run(); v != 0x40000 {
+					b.Fatal(v, err)
+				}
+			}
+		})
 	}
 }
 

@@ -42,30 +42,31 @@ func (p *Prepared) Run(pkt *Packet) (uint64, error) {
 	return m.run(pkt)
 }
 
-// sound reports whether no instruction of the program can turn out to be malformed, nor a jump to lead astray.
+// sound reports whether no instruction of the program can turn out to be malformed, nor a jump to lead astray. Calls are
+// judged when they happen.
 func (p Program) sound() bool {
-	second := p.seconds()
+	second := make([]bool, len(p))
 	for pc, i := range p {
 		if second[pc] {
 			continue
 		}
+		if i.Op == OpLoadWide {
+			if _, ok := p.Wide(pc); !ok {
+				return false
+			}
+			second[pc+1] = true
+		}
+		if i.Malformed() != "" {
+			return false
+		}
+	}
+	for pc, i := range p {
 		target, jumps := i.Target(pc)
-		if i.Malformed() != "" || jumps && (target < 0 || target >= len(p) || second[target]) {
+		if jumps && (target < 0 || target >= len(p) || second[target]) {
 			return false
 		}
 	}
 	return true
-}
-
-// seconds tells which slots are the second half of a wide constant, as execution from the top would have it.
-func (p Program) seconds() []bool {
-	second := make([]bool, len(p))
-	for pc := range p {
-		if p[pc].Op == OpLoadWide && !second[pc] && pc+1 < len(p) {
-			second[pc+1] = true
-		}
-	}
-	return second
 }
 
 // machine is the state of one run.
@@ -75,10 +76,10 @@ type machine struct {
 	sound bool // see Program.sound
 	pkt   *Packet
 
-	pc   int // of the instruction at hand
-	next int // of the one to follow
-	done bool
-	err  *Error // the first fault; the run ends with it
+	pc   int    // of the instruction at hand
+	next int    // of the one to follow
+	done bool   // the run has ended
+	err  *Error // the fault that ended it
 	left int    // instructions that may still be executed
 
 	regs [16]uint64 // numRegs of them exist; the rest makes any 4-bit index good
@@ -97,9 +98,7 @@ var machines = sync.Pool{New: func() any { return new(machine) }}
 func (m *machine) run(pkt *Packet) (uint64, error) {
 	defer machines.Put(m)
 	m.enter(pkt)
-	for !m.done && m.err == nil {
-		m.step()
-	}
+	m.execute()
 	result, err := m.regs[R0], m.err
 	m.prog, m.pkt, m.err = nil, nil, nil
 	if err != nil {
@@ -141,10 +140,11 @@ func (m *machine) start(r Register, v uint64) {
 	m.set |= 1 << r
 }
 
-// fail notes the first fault of the run.
+// fail notes the first fault, which ends the run.
 func (m *machine) fail(reason Reason, format string, args ...any) {
 	if m.err == nil {
 		m.err = fault(reason, m.pc, format, args...)
+		m.done = true
 	}
 }
 
@@ -156,76 +156,85 @@ func (m *machine) get(r Register) uint64 {
 	return m.regs[r&15]
 }
 
-func (m *machine) unset(r Register) { m.fail(ReasonUnset, "%s", r) }
-
-// put writes a register.
+// put writes a register. Where it may not, the run is over, and nobody looks at the registers.
 func (m *machine) put(r Register, v uint64) {
 	if r >= RFP {
-		m.fail(ReasonBadRegister, "%s is read-only", r)
-		return
+		m.readOnly(r)
 	}
 	m.regs[r&15] = v
 	m.set |= 1 << (r & 15)
 }
 
-// step executes one instruction.
-func (m *machine) step() {
-	m.pc = m.next
-	if m.pc >= len(m.prog) || m.left == 0 {
-		m.stop()
-		return
-	}
-	m.left--
-	i := &m.prog[m.pc]
-	if !m.sound {
-		if reason := i.Malformed(); reason != "" {
-			m.fail(reason, "%s", raw(*i))
+// unset and readOnly are apart so that get and put are small enough to vanish in their callers.
+//
+//go:noinline
+func (m *machine) unset(r Register) { m.fail(ReasonUnset, "%s", r) }
+
+//go:noinline
+func (m *machine) readOnly(r Register) { m.fail(ReasonBadRegister, "%s is read-only", r) }
+
+// execute runs the program from next on to its end.
+func (m *machine) execute() {
+	for !m.done {
+		m.pc = m.next
+		if m.pc >= len(m.prog) || m.left == 0 {
+			m.stop()
 			return
 		}
-	}
-	m.next = m.pc + 1
-	info := i.Op.Info()
-	switch info.Form {
-	case FormALUImm:
-		m.put(i.Dst, m.arithmetic(i, info, uint64(int64(i.Imm))))
-	case FormALUReg:
-		m.put(i.Dst, m.arithmetic(i, info, m.get(i.Src)))
-	case FormNeg:
-		m.put(i.Dst, narrow(-m.get(i.Dst), info))
-	case FormEnd:
-		m.put(i.Dst, swap(m.get(i.Dst), int(i.Imm), reverses(i.Op)))
-	case FormLoad:
-		m.put(i.Dst, m.load(m.get(i.Src)+uint64(int64(i.Off)), info))
-	case FormStoreImm:
-		m.store(m.get(i.Dst)+uint64(int64(i.Off)), info.Size, uint64(int64(i.Imm)))
-	case FormStoreReg:
-		m.store(m.get(i.Dst)+uint64(int64(i.Off)), info.Size, m.get(i.Src))
-	case FormAtomic:
-		m.atomic(i, info)
-	case FormLoadAbs:
-		m.loadPacket(i.Imm, info.Size)
-	case FormLoadInd:
-		m.loadPacket(int32(uint32(m.get(i.Src))+uint32(i.Imm)), info.Size)
-	case FormLoadWide:
-		m.loadWide(i)
-	case FormJump, FormJumpLong:
-		m.jump(i)
-	case FormCondImm:
-		if holds(info, m.get(i.Dst), uint64(int64(i.Imm))) {
-			m.jump(i)
+		m.left--
+		i := &m.prog[m.pc]
+		if !m.sound && !i.plain() {
+			if reason := i.malformed(i.Op.Info()); reason != "" {
+				m.fail(reason, "%s", raw(*i))
+				return
+			}
 		}
-	case FormCondReg:
-		if holds(info, m.get(i.Dst), m.get(i.Src)) {
-			m.jump(i)
+		m.next = m.pc + 1
+		info := i.Op.Info()
+		switch info.Form {
+		case FormALUImm:
+			m.arithmetic(i, info, uint64(int64(i.Imm)))
+		case FormALUReg:
+			m.arithmetic(i, info, m.get(i.Src))
+		case FormNeg:
+			m.put(i.Dst, narrow(-m.get(i.Dst), info))
+		case FormEnd:
+			m.put(i.Dst, swap(m.get(i.Dst), int(i.Imm), reverses(i.Op)))
+		case FormLoad:
+			m.put(i.Dst, m.load(m.get(i.Src)+uint64(int64(i.Off)), info))
+		case FormStoreImm:
+			m.store(m.get(i.Dst)+uint64(int64(i.Off)), info.Size, uint64(int64(i.Imm)))
+		case FormStoreReg:
+			m.store(m.get(i.Dst)+uint64(int64(i.Off)), info.Size, m.get(i.Src))
+		case FormAtomic:
+			m.atomic(i, info)
+		case FormLoadAbs:
+			m.loadPacket(i.Imm, info.Size)
+		case FormLoadInd:
+			m.loadPacket(int32(uint32(m.get(i.Src))+uint32(i.Imm)), info.Size)
+		case FormLoadWide:
+			m.loadWide(i)
+		case FormJump:
+			m.goTo(m.next + int(i.Off))
+		case FormJumpLong:
+			m.goTo(m.next + int(i.Imm))
+		case FormCondImm:
+			if holds(info, m.get(i.Dst), uint64(int64(i.Imm))) {
+				m.goTo(m.next + int(i.Off))
+			}
+		case FormCondReg:
+			if holds(info, m.get(i.Dst), m.get(i.Src)) {
+				m.goTo(m.next + int(i.Off))
+			}
+		case FormMayGoto:
+			if m.left < m.budget()/2 {
+				m.goTo(m.next + int(i.Off))
+			}
+		case FormCall:
+			m.call(i)
+		case FormExit:
+			m.exit()
 		}
-	case FormMayGoto:
-		if m.left < m.budget()/2 {
-			m.jump(i)
-		}
-	case FormCall:
-		m.call(i)
-	case FormExit:
-		m.exit()
 	}
 }
 
@@ -251,16 +260,17 @@ func (m *machine) loadWide(i *Instruction) {
 	m.next++
 }
 
-func (m *machine) jump(i *Instruction) {
-	target, _ := i.Target(m.pc)
-	m.goTo(target)
-}
-
 // goTo continues at the target.
 func (m *machine) goTo(target int) {
 	m.next = target
+	if !m.sound {
+		m.judge(target)
+	}
+}
+
+// judge refuses a target that no jump may have.
+func (m *machine) judge(target int) {
 	switch {
-	case m.sound:
 	case target < 0 || target >= len(m.prog):
 		m.fail(ReasonJumpRange, "target %d, %d instructions", target, len(m.prog))
 	case target > 0 && m.prog[target-1].Op == OpLoadWide:

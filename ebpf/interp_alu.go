@@ -5,30 +5,36 @@ import (
 	"math/bits"
 )
 
-// arithmetic is the result of the operation on dst and b (RFC 9669, section 4.1), all 64 bits of it. The sign of a
-// constant has been extended to 64 bits; operations on 32 bits drop the upper half of both operands.
-func (m *machine) arithmetic(i *Instruction, info *OpInfo, b uint64) uint64 {
-	if info.ALU == Mov {
-		return m.move(i, info, b)
-	}
-	a := m.get(i.Dst)
-	if info.ALU == Div || info.ALU == Mod {
+// arithmetic executes the operation on dst and b (RFC 9669, section 4.1). The sign of a constant has been extended to 64
+// bits; operations on 32 bits drop the upper half of both operands and zero that of the result.
+func (m *machine) arithmetic(i *Instruction, info *OpInfo, b uint64) {
+	switch info.ALU {
+	case Mov:
 		if i.Off != 0 {
-			return narrow(divideSigned(info.ALU, signed(a, info), signed(b, info)), info)
+			b = m.extended(i, b)
 		}
-		return divide(info.ALU, narrow(a, info), narrow(b, info))
+	case Div, Mod:
+		b = quotient(i, info, m.get(i.Dst), b)
+	default:
+		b = combine(info, m.get(i.Dst), b)
 	}
-	return narrow(combine(info, a, b), info)
+	m.put(i.Dst, narrow(b, info))
 }
 
-func (m *machine) move(i *Instruction, info *OpInfo, b uint64) uint64 {
-	if i.Off != 0 {
-		if i.SpaceCast() {
-			m.fail(ReasonBadOpcode, "address spaces are for the kernel")
-		}
-		b = signExtend(b, i.MoveBits())
+// extended is the value of a move that is not a plain one.
+func (m *machine) extended(i *Instruction, b uint64) uint64 {
+	if i.SpaceCast() {
+		m.fail(ReasonBadOpcode, "address spaces are for the kernel")
 	}
-	return narrow(b, info)
+	return signExtend(b, i.MoveBits())
+}
+
+// quotient is what Div and Mod yield, with signs or without.
+func quotient(i *Instruction, info *OpInfo, a, b uint64) uint64 {
+	if i.SignedDivision() {
+		return divideSigned(info.ALU, signed(a, info), signed(b, info))
+	}
+	return divide(info.ALU, narrow(a, info), narrow(b, info))
 }
 
 // combine is the operation on 64 bits, or on the low 32 of them with an undefined upper half.

@@ -37,7 +37,8 @@ func (m *machine) callLocal(target int) {
 	copy(f.saved[:], m.regs[R6:])
 	m.set &^= kept | 1<<R0
 	m.regs[RFP] = m.stackTop()
-	m.goTo(target)
+	m.next = target
+	m.judge(target)
 }
 
 // exit returns to the caller, or ends the run.

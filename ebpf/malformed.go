@@ -1,5 +1,7 @@
 package ebpf
 
+import "math"
+
 // The kinds of FormCall, by its src.
 const (
 	CallKindHelper Register = iota
@@ -22,11 +24,18 @@ const (
 // RFC 9669 or Linux 6.18. ReasonBadRegister says that it has a meaning but for the registers 11 to 15. The second slot of
 // a wide constant is no instruction: see WideSecond.
 func (i Instruction) Malformed() Reason {
-	if blank := &blanks[i.Op]; blank.decide && uint8(i.Dst)&blank.dst|uint8(i.Src)&blank.src == 0 &&
-		uint16(i.Off)&blank.off == 0 && uint32(i.Imm)&blank.imm == 0 && i.Dst < numRegs && i.Src < numRegs {
+	if i.plain() {
 		return ""
 	}
 	return i.malformed(i.Op.Info())
+}
+
+// plain reports whether the instruction is one of those that are seen to be well-formed at once: most are.
+func (i *Instruction) plain() bool {
+	b := &blanks[i.Op]
+	const beyond = 16 - numRegs // added to a register from 11 on, it sets bit 4 or a higher one
+	regs := uint32(i.Dst)&b.dst | uint32(i.Src)&b.src | uint32(i.Dst+beyond)&0xf0 | uint32(i.Src+beyond)&0xf0
+	return b.never|regs|uint32(uint16(i.Off))&b.off|uint32(i.Imm)&b.imm == 0
 }
 
 // malformed goes through the rules one by one.
@@ -69,36 +78,27 @@ func (i Instruction) malformed(info *OpInfo) Reason {
 	return ""
 }
 
-// blank holds the bits that are zero in the plain case of an opcode: an instruction that has none of them is well-formed
-// if decide says so. Most are, and this is the quick way to see it.
-type blank struct {
-	decide   bool
-	dst, src uint8
-	off      uint16
-	imm      uint32
-}
+// blank holds the bits of the fields that a plain instruction of an opcode leaves zero. never is 1 where the fields have to
+// be looked at more closely.
+type blank struct{ never, dst, src, off, imm uint32 }
 
 // blanks follows from the table of opcodes and formFields.
 var blanks = func() (t [256]blank) {
+	unless := func(used bool) uint32 {
+		if used {
+			return 0
+		}
+		return math.MaxUint32
+	}
 	for op := range t {
 		form := Opcode(op).Info().Form
 		switch uses := &formFields[form]; form {
 		case FormInvalid, FormEnd, FormCall, FormLoadWide, FormAtomic:
+			t[op].never = 1
+		case FormALUImm, FormALUReg:
+			t[op] = blank{dst: unless(uses.dst), src: unless(uses.src), off: unless(false), imm: unless(uses.imm)}
 		default:
-			b := blank{decide: true}
-			if !uses.dst {
-				b.dst = 0xff
-			}
-			if !uses.src {
-				b.src = 0xff
-			}
-			if !uses.off || form == FormALUImm || form == FormALUReg {
-				b.off = 0xffff
-			}
-			if !uses.imm {
-				b.imm = 0xffffffff
-			}
-			t[op] = b
+			t[op] = blank{dst: unless(uses.dst), src: unless(uses.src), off: unless(uses.off), imm: unless(uses.imm)}
 		}
 	}
 	return t
