@@ -92,13 +92,13 @@ func (a *assembler) place() (base Register, off num) {
 		a.pos++
 		off = a.number()
 	case '-':
-		off = a.number16()
+		off = a.subtracted()
 	}
 	return base, off
 }
 
-// number16 is number for what may have spaces behind its minus sign.
-func (a *assembler) number16() num {
+// subtracted reads a number behind its minus sign, which may have spaces after it.
+func (a *assembler) subtracted() num {
 	a.pos++
 	off := a.number()
 	off.neg = !off.neg
@@ -171,7 +171,7 @@ func (a *assembler) emitWide(dst, kind Register, value uint64) {
 	a.emit(Instruction{Imm: int32(value >> 32)})
 }
 
-// sizeOf is memOp for sizes that may not exist.
+// memOp is the function memOp, for instructions that may not exist.
 func (a *assembler) memOp(size int, mode uint8, class Class, at int) Opcode {
 	op := memOp(size, mode, class)
 	if op.Info().Form == FormInvalid {

@@ -8,12 +8,15 @@
 //
 // # What is here
 //
-// The table behind [Opcode.Info] is the one place that knows the opcodes; everything else reads it.
-// [Instruction.Malformed] holds what the table cannot say: the rules about an instruction's other fields. [Encode] and
-// [Decode] turn a [Program] into bytes and back without loss, in either byte order. [Print] turns it into text in the
-// dialect of llvm-objdump or of bpftool. [Builder] makes programs whose jumps have names.
+// The table behind [Opcode.Info] is the one place that knows the opcodes, with that of the [AtomicOp] beside it; everything
+// else reads them. [Instruction.Malformed] holds what the tables cannot say: the rules about an instruction's other fields.
+// [Encode] and [Decode] turn a [Program] into bytes and back without loss, in either byte order. [Print] turns it into text
+// in the dialect of llvm-objdump, of bpftool, or of uBPF, and [Assemble] is its inverse for all of them; its faults come all
+// at once, and [Caret] shows where they are. JSON goes both ways too; [WriteC] and [WriteGo] write source for others.
+// [Builder] makes programs whose jumps have names.
 //
-// [Run] is the reference interpreter: plain, and as strict as the machine is described. Whatever the kernel's verifier
-// would have refused before the run ends it here with an [Error] when it is reached: reading what was never written,
-// leaving a region of memory, jumping outside the program, or never ending.
+// [Run] is the reference interpreter, and [Prepare] is for programs that run often: plain, and as strict as the machine is
+// described. Whatever the kernel's verifier would have refused before the run ends it here with an [Error] when it is
+// reached: reading what was never written, leaving a region of memory, jumping outside the program, or never ending.
+// [Check] finds out before. [Conformance] is for the public suite of tests for such interpreters.
 package ebpf

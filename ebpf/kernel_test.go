@@ -182,9 +182,11 @@ func (g *generator) stack() {
 	off := int16(-32 + size*g.IntN(32/size))
 	load := Load(size, g.scalar(), RFP, off)
 	store := Store(size, RFP, off, g.scalar())
-	switch g.IntN(4) {
+	switch g.IntN(6) {
 	case 0:
 		g.Emit(load)
+	case 4, 5:
+		g.Emit(g.atomic(size, off))
 	case 1:
 		if size < 8 {
 			load.Op = load.Op&^0xe0 | 0x80 // with sign
@@ -195,6 +197,21 @@ func (g *generator) stack() {
 	case 3:
 		g.Emit(Instruction{Op: store.Op&^7 | Opcode(ClassST), Dst: RFP, Off: off, Imm: int32(g.number())})
 	}
+}
+
+var atomicOps = []AtomicOp{AtomicAdd, AtomicOr, AtomicAnd, AtomicXor, AtomicAdd | AtomicFetch, AtomicOr | AtomicFetch,
+	AtomicAnd | AtomicFetch, AtomicXor | AtomicFetch, AtomicXchg, AtomicCmpXchg, AtomicLoad, AtomicStore}
+
+// atomic is an atomic operation on the stack; on less than 4 bytes there are only load-acquire and store-release.
+func (g *generator) atomic(size int, off int16) Instruction {
+	op := atomicOps[g.IntN(len(atomicOps))]
+	if size < 4 {
+		op = atomicOps[len(atomicOps)-1-g.IntN(2)]
+	}
+	if op == AtomicLoad {
+		return Atomic(size, op, g.scalar(), off, RFP)
+	}
+	return Atomic(size, op, RFP, off, g.scalar())
 }
 
 // packet loads from the packet, mostly inside of it, or through one of the windows.

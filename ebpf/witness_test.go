@@ -23,15 +23,6 @@ import (
 
 // What other programs print is compared with what we print.
 
-// needTools skips the test where a program is missing.
-func needTools(t *testing.T, names ...string) {
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("no witness: %v", err)
-		}
-	}
-}
-
 func command(t *testing.T, stdin, name string, args ...string) string {
 	var stderr bytes.Buffer
 	cmd := exec.Command(name, args...)
@@ -148,8 +139,11 @@ func TestPrintAgreesWithVerifier(t *testing.T) {
 		for _, m := range line.FindAllStringSubmatch(prog.VerifierLog, -1) {
 			pc, err := strconv.Atoi(m[1])
 			require.NoError(t, err)
-			ours, _ := p.Line(pc, Xlated)
+			ours, slots := p.Line(pc, Xlated)
 			require.Equal(t, m[2], ours, "%+v", p[pc])
+			back, err := Assemble([]byte(m[2]))
+			require.NoError(t, err)
+			require.Equal(t, p[pc:pc+slots], back)
 			forms[p[pc].Op] = true
 		}
 		prog.Close()
@@ -203,6 +197,8 @@ func TestPrintAgreesWithBpftool(t *testing.T) {
 				continue
 			}
 			require.Equal(t, m[2], ours, "%+v", p[pc])
+			_, err = Assemble([]byte(m[2]))
+			require.NoError(t, err)
 			compared++
 		}
 	}
