@@ -27,7 +27,7 @@ func SkBuff(pkt *cbpf.Packet) *ebpf.SkBuff {
 	m := &pkt.Meta
 	skb := &ebpf.SkBuff{
 		Len:          pkt.WireLen,
-		PktType:      uint32(m.PktType),
+		PktType:      uint32(m.PktType & 7), // a field of three bits
 		Mark:         m.Mark,
 		QueueMapping: uint32(m.Queue),
 		Protocol:     networkOrder(m.Protocol),

@@ -102,17 +102,21 @@ func newChecker(p Program, abi ABI) *checker {
 func (c *checker) entry() *state {
 	s := &state{}
 	s.regs[R10] = value{kind: stackPtr}
-	if c.abi == Socket {
+	switch c.abi {
+	case Socket:
 		s.regs[R1] = value{kind: contextPtr}
-		return s
+	case Seccomp:
+		s.regs[R1] = value{kind: dataPtr}
+		s.caplen = SeccompSize
+	case Buffer:
+		s.regs[R1] = value{kind: dataPtr}
+		s.regs[R2] = value{kind: number, sym: capSym, hi: 1<<32 - 1}
+	default:
+		s.regs[R1] = value{kind: dataPtr}
+		s.regs[R2] = value{kind: number, sym: capSym, hi: 1<<32 - 1}
+		s.regs[R3] = c.unknown(0, 1<<32-1)
+		s.regs[R4] = value{kind: contextPtr}
 	}
-	s.regs[R1] = value{kind: dataPtr}
-	s.regs[R2] = value{kind: number, sym: capSym, hi: 1<<32 - 1}
-	if c.abi == Buffer {
-		return s
-	}
-	s.regs[R3] = c.unknown(0, 1<<32-1)
-	s.regs[R4] = value{kind: contextPtr}
 	return s
 }
 

@@ -102,6 +102,9 @@ func (c *checker) store(pc int, ins Instruction, info *OpInfo) error {
 		}
 		kept = value{}
 	}
+	if c.cur.cutsPointer(at, info.Size) {
+		return fault(ReasonPointer, pc, "store over a part of it")
+	}
 	c.cur.putSpill(at, info.Size, kept)
 	c.cur.markStack(at, info.Size)
 	return nil
@@ -164,6 +167,9 @@ func (c *checker) loadsToStack(pc int) error {
 		return fault(ReasonStackRange, pc, "%d bytes at r10%+d", n.off, to.off)
 	}
 	c.facts.Stack = max(c.facts.Stack, int(-to.off))
+	if c.cur.cutsPointer(to.off, int(n.off)) {
+		return fault(ReasonPointer, pc, "store over a part of it")
+	}
 	c.cur.putSpill(to.off, int(n.off), value{})
 	c.cur.markStack(to.off, int(n.off))
 	return nil

@@ -28,7 +28,8 @@ func (k kind) memory() Memory {
 	return [...]Memory{dataPtr: DataMemory, contextPtr: ContextMemory, stackPtr: StackMemory, mixed: NoMemory}[k]
 }
 
-// value is what is known of a register: the sum of an unknown number and a known one, which never wraps.
+// value is what is known of a register: the sum of an unknown number and a known one. The sum of an unknown number never
+// wraps; off alone, where there is none, is any 64 bits.
 type value struct {
 	kind   kind
 	sym    int32  // names the unknown number; 0 where there is none
@@ -115,6 +116,17 @@ func (s *state) overlapsPointer(off int64, n int) bool {
 	return false
 }
 
+// cutsPointer reports whether a store to the n bytes at r10+off would leave some bytes of a pointer there and not others.
+func (s *state) cutsPointer(off int64, n int) bool {
+	for _, sp := range s.spills {
+		overlaps, covers := sp.off < off+int64(n) && off < sp.off+8, off <= sp.off && sp.off+8 <= off+int64(n)
+		if overlaps && !covers && sp.val.kind != number {
+			return true
+		}
+	}
+	return false
+}
+
 // putSpill replaces what was kept in the n bytes at r10+off by v; v without kind means that nothing is kept there now.
 func (s *state) putSpill(off int64, n int, v value) {
 	var kept []spill
@@ -134,9 +146,12 @@ func (s *state) learn(info *OpInfo, a, b value, taken bool) {
 	if !info.Wide && (a.hi > 1<<32-1 || b.hi > 1<<32-1) || a.kind != number || b.kind != number {
 		return
 	}
-	op := info.Jump
+	op, teaches := info.Jump, true
 	if !taken {
-		op = opposite[op]
+		op, teaches = opposite[op]
+	}
+	if !teaches {
+		return
 	}
 	switch op {
 	case JEq:

@@ -130,6 +130,8 @@ func (m *machine) enter(pkt *Packet) {
 	case Buffer:
 		m.start(R1, dataBase)
 		m.start(R2, uint64(len(pkt.Data)))
+	case Seccomp:
+		m.start(R1, dataBase)
 	default:
 		m.start(R1, skbBase)
 	}

@@ -13,17 +13,21 @@ const (
 	// Buffer: r1 = first byte of Packet.Data, r2 = its length. The program may write to it, there is no context, and
 	// functions of the program may be called: the ABI of bpf_conformance and of uBPF.
 	Buffer
+	// Seccomp: r1 = a struct seccomp_data, in Packet.Data: SeccompSize bytes in host order, which are only read.
+	Seccomp
 )
 
+var abiNames = [...]string{User: "user", Socket: "socket", Buffer: "buffer", Seccomp: "seccomp"}
+
 func (a ABI) String() string {
-	switch a {
-	case Socket:
-		return "socket"
-	case Buffer:
-		return "buffer"
+	if int(a) < len(abiNames) {
+		return abiNames[a]
 	}
-	return "user"
+	return "unknown"
 }
+
+// SeccompSize is the size of struct seccomp_data of linux/seccomp.h.
+const SeccompSize = 64
 
 // Packet is what a program runs on.
 type Packet struct {

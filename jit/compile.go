@@ -23,11 +23,11 @@ type faultSite struct {
 }
 
 // generate compiles a program that Check accepted, with the loop over packets around it. starts[pc] is where the code of
-// each instruction begins.
+// each instruction begins. Packets of fewer than least bytes are refused.
 //
 // The code is a leaf without a frame: it calls nothing, leaves RSP and RBP alone, and loops over nothing but packets.
 // So the Go runtime can find its way through it when a profile or a preemption signal arrives.
-func generate(p ebpf.Program, facts *ebpf.Facts) (code []byte, starts []int) {
+func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, starts []int) {
 	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p))}
 	for pc := range p {
 		c.at[pc] = c.newLabel()
@@ -39,7 +39,7 @@ func generate(p ebpf.Program, facts *ebpf.Facts) (code []byte, starts []int) {
 	c.enter()
 	c.jump(always, check)
 	c.bind(top)
-	c.nextPacket(skb, wrong)
+	c.nextPacket(skb, least, wrong)
 	c.body()
 	c.bind(c.exit)
 	c.finishPacket(skb)
@@ -79,7 +79,7 @@ func (c *compiler) enter() {
 }
 
 // nextPacket puts the arguments of the program into their registers, once the descriptor is found to be inside the buffer.
-func (c *compiler) nextPacket(skb bool, wrong label) {
+func (c *compiler) nextPacket(skb bool, least int32, wrong label) {
 	data, caplen := x86[ebpf.R1], x86[ebpf.R2]
 	c.load(4, rax, at(regDesc, descOff))
 	c.load(4, caplen, at(regDesc, descCapLen))
@@ -87,6 +87,10 @@ func (c *compiler) nextPacket(skb bool, wrong label) {
 	c.aluReg(true, aluAdd, direct(regTmp), caplen)
 	c.aluMem(true, aluCmp, regTmp, at(regArgs, argBufLen))
 	c.jump(ccA, wrong)
+	if least > 0 {
+		c.aluImm(false, aluCmp, direct(caplen), least)
+		c.jump(ccB, wrong)
+	}
 	c.load(8, data, at(regArgs, argBuf))
 	c.aluReg(true, aluAdd, direct(data), rax)
 	c.load(4, x86[ebpf.R3], at(regDesc, descWireLen))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
@@ -13,8 +14,8 @@ import (
 
 // Func is a program ready to run. It may be used from many goroutines at once.
 type Func struct {
-	prog   ebpf.Program
-	code   *pages // nil: interpreted
+	code   *pages         // nil: interpreted
+	slow   *ebpf.Prepared // the program for the interpreter, where it is interpreted
 	starts []int
 	batch  int // packets per entry into generated code
 	seed   atomic.Uint64
@@ -49,29 +50,36 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // FaultError is an access outside of its memory. Translations never make one.
 type FaultError struct {
 	Packet int // index of the packet in its batch
-	PC     int // slot of the access; -1 where the descriptor itself leaves the buffer
+	PC     int // slot of the access; -1 where the descriptor itself leaves the buffer, or is too short for the ABI
 }
 
 func (e *FaultError) Error() string {
 	if e.PC < 0 {
-		return fmt.Sprintf("packet %d: its descriptor leaves the buffer", e.Packet)
+		return fmt.Sprintf("packet %d: its descriptor leaves the buffer, or has fewer bytes than the program is made for", e.Packet)
 	}
 	return fmt.Sprintf("packet %d: insn %d: the access leaves its memory", e.Packet, e.PC)
 }
 
-// Compile makes machine code of a program of the User ABI. It returns an *ebpf.Error for a program that ebpf.Check
+// Compile makes machine code of a program of the ABI User. It returns an *ebpf.Error for a program that ebpf.Check
 // refuses, and an *UnavailableError where machine code cannot be had.
-func Compile(p ebpf.Program) (*Func, error) {
-	facts, err := ebpf.Check(p, ebpf.User)
+func Compile(p ebpf.Program) (*Func, error) { return compile(p, ebpf.User, 0) }
+
+// CompileSeccomp is Compile for the ABI Seccomp: each packet is a struct seccomp_data in host order. A shorter one is a
+// *FaultError.
+func CompileSeccomp(p ebpf.Program) (*Func, error) { return compile(p, ebpf.Seccomp, ebpf.SeccompSize) }
+
+// compile makes machine code that takes packets of at least so many bytes.
+func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
+	facts, err := ebpf.Check(p, abi)
 	if err != nil {
 		return nil, err
 	}
-	code, starts := generate(p, facts)
+	code, starts := generate(p, facts, least)
 	sealed, err := seal(code)
 	if err != nil {
 		return nil, err
 	}
-	f := newFunc(p)
+	f := newFunc(len(p))
 	f.code, f.starts = sealed, starts
 	f.cleanup = runtime.AddCleanup(f, (*pages).free, sealed)
 	return f, nil
@@ -83,8 +91,7 @@ func New(p ebpf.Program) (*Func, error) {
 	f, err := Compile(p)
 	var unavailable *UnavailableError
 	if errors.As(err, &unavailable) {
-		f = newFunc(p)
-		f.why, err = err, nil
+		return interpreted(p, err), nil
 	}
 	return f, err
 }
@@ -97,10 +104,18 @@ const (
 	batchMax   = 4096
 )
 
-func newFunc(p ebpf.Program) *Func {
-	f := &Func{prog: p, batch: min(max(batchInsns/len(p), batchMin), batchMax)}
+// newFunc makes a Func for a program of so many slots, without anything to run yet.
+func newFunc(slots int) *Func {
+	f := &Func{batch: min(max(batchInsns/slots, batchMin), batchMax)}
 	f.seed.Store(rand.Uint64())
 	f.users.Store(1)
+	return f
+}
+
+// interpreted makes a Func that interprets a copy of the program.
+func interpreted(p ebpf.Program, why error) *Func {
+	f := newFunc(len(p))
+	f.slow, f.why = ebpf.Prepare(slices.Clone(p), ebpf.User), why
 	return f
 }
 
@@ -157,7 +172,8 @@ func (f *Func) Run(pkt *ebpf.Packet) (uint64, error) {
 	}
 	defer f.release()
 	if f.code == nil {
-		return ebpf.Run(f.prog, ebpf.User, pkt)
+		r0, err := f.slow.Run(pkt)
+		return r0, faultOf(err, 0)
 	}
 	if uint64(len(pkt.Data)) > math.MaxUint32 {
 		return 0, fmt.Errorf("packet of %d bytes, %d is the most", len(pkt.Data), uint32(math.MaxUint32))
@@ -206,6 +222,15 @@ func (f *Func) RunBatch(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts [
 	return nil
 }
 
+// faultOf is what machine code would have made of an error of the interpreter. Check leaves it no other than accesses.
+func faultOf(err error, packet int) error {
+	var fault *ebpf.Error
+	if errors.As(err, &fault) {
+		return &FaultError{Packet: packet, PC: fault.PC}
+	}
+	return err
+}
+
 // interpret is RunBatch without machine code.
 func (f *Func) interpret(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts []uint32) error {
 	var none ebpf.SkBuff
@@ -218,10 +243,9 @@ func (f *Func) interpret(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts 
 		if skbs != nil {
 			pkt.Skb = &skbs[i]
 		}
-		r0, err := ebpf.Run(f.prog, ebpf.User, &pkt)
-		var fault *ebpf.Error
-		if errors.As(err, &fault) {
-			return &FaultError{Packet: i, PC: fault.PC}
+		r0, err := f.slow.Run(&pkt)
+		if err != nil {
+			return faultOf(err, i)
 		}
 		verdicts[i] = uint32(r0)
 	}

@@ -35,7 +35,7 @@ func build(f func(b *ebpf.Builder)) ebpf.Program {
 	return p
 }
 
-func compile(t testing.TB, p ebpf.Program) *Func {
+func compiled(t testing.TB, p ebpf.Program) *Func {
 	requireJIT(t)
 	f, err := Compile(p)
 	require.NoError(t, err, ebpf.Print(p, ebpf.LLVM))
@@ -56,7 +56,7 @@ func packets(n, size int) (buf []byte, descs []Desc) {
 }
 
 func TestBatchSizes(t *testing.T) {
-	f := compile(t, tcp())
+	f := compiled(t, tcp())
 	for _, n := range []int{0, 1, 2, 3, 15, 16, 4095, 4096, 4097, 10000} {
 		buf, descs := packets(n, 60)
 		verdicts := make([]uint32, n+1)
@@ -70,7 +70,7 @@ func TestBatchSizes(t *testing.T) {
 }
 
 func TestBatchProperties(t *testing.T) {
-	f := compile(t, build(func(b *ebpf.Builder) {
+	f := compiled(t, build(func(b *ebpf.Builder) {
 		b.Emit(ebpf.Load(4, ebpf.R0, ebpf.R4, ebpf.SkbMark), ebpf.Add.Reg(ebpf.R0, ebpf.R3), ebpf.Return())
 	}))
 	buf, descs := packets(9000, 30)
@@ -88,7 +88,7 @@ func TestBatchProperties(t *testing.T) {
 }
 
 func TestBatchRefusesWhatDoesNotFit(t *testing.T) {
-	f := compile(t, tcp())
+	f := compiled(t, tcp())
 	buf, descs := packets(5000, 60)
 	verdicts := make([]uint32, 5000)
 	require.ErrorContains(t, f.RunBatch(buf, descs, nil, verdicts[:4999]), "room for 4999 verdicts, 5000 packets")
@@ -100,7 +100,7 @@ func TestBatchRefusesWhatDoesNotFit(t *testing.T) {
 		var fault *FaultError
 		require.ErrorAs(t, err, &fault)
 		require.Equal(t, FaultError{Packet: 4500, PC: -1}, *fault)
-		require.ErrorContains(t, err, "packet 4500: its descriptor leaves the buffer")
+		require.ErrorContains(t, err, "packet 4500: its descriptor leaves the buffer, or")
 	}
 	descs[4500] = Desc{Off: uint32(len(buf))}
 	require.NoError(t, f.RunBatch(buf, descs, nil, verdicts), "an empty packet at the very end is one")
@@ -110,7 +110,7 @@ func TestFaultNamesPacketAndInstruction(t *testing.T) {
 	p := build(func(b *ebpf.Builder) {
 		b.Emit(ebpf.Load(4, ebpf.R0, ebpf.R1, 100), ebpf.Return())
 	})
-	f := compile(t, p)
+	f := compiled(t, p)
 	buf, descs := packets(10, 104)
 	verdicts := make([]uint32, 10)
 	require.NoError(t, f.RunBatch(buf, descs, nil, verdicts))
@@ -128,7 +128,7 @@ func TestRefusesUnsoundPrograms(t *testing.T) {
 }
 
 func TestClosedRunsNoMore(t *testing.T) {
-	f := compile(t, tcp())
+	f := compiled(t, tcp())
 	require.NoError(t, f.Close())
 	require.NoError(t, f.Close())
 	_, err := f.Run(&ebpf.Packet{})
@@ -143,7 +143,7 @@ func TestClosedRunsNoMore(t *testing.T) {
 func TestCloseDuringRuns(t *testing.T) {
 	buf, descs := packets(4096, 60)
 	for range 50 {
-		f := compile(t, tcp())
+		f := compiled(t, tcp())
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
@@ -181,7 +181,7 @@ func TestGeneratedCodeIsAFramelessLeaf(t *testing.T) {
 		p := randomProgram(seed)
 		facts, err := ebpf.Check(p, ebpf.User)
 		require.NoError(t, err)
-		code, starts := generate(p, facts)
+		code, starts := generate(p, facts, 0)
 		require.Len(t, starts, len(p))
 		begins := map[int]bool{}
 		for at := 0; at < len(code); {
@@ -210,8 +210,24 @@ func TestGeneratedCodeIsAFramelessLeaf(t *testing.T) {
 	}
 }
 
+func TestSeccomp(t *testing.T) {
+	requireJIT(t)
+	f, err := CompileSeccomp(ebpf.Program{ebpf.Load(4, ebpf.R0, ebpf.R1, 60), ebpf.Return()})
+	require.NoError(t, err)
+	defer f.Close()
+	data := make([]byte, 64)
+	data[60] = 9
+	r0, err := f.Run(&ebpf.Packet{Data: data})
+	require.NoError(t, err)
+	require.Equal(t, uint64(9), r0)
+	_, err = f.Run(&ebpf.Packet{Data: data[:63]})
+	require.Equal(t, &FaultError{PC: -1}, err)
+	_, err = CompileSeccomp(ebpf.Program{ebpf.Mov.Reg(ebpf.R0, ebpf.R2), ebpf.Return()})
+	require.ErrorIs(t, err, ebpf.ReasonUnset)
+}
+
 func TestHelpersInPlace(t *testing.T) {
-	random := compile(t, build(func(b *ebpf.Builder) {
+	random := compiled(t, build(func(b *ebpf.Builder) {
 		b.Emit(ebpf.CallHelper(ebpf.HelperPrandomU32), ebpf.Return())
 	}))
 	seen, ones := map[uint64]bool{}, 0
@@ -225,7 +241,7 @@ func TestHelpersInPlace(t *testing.T) {
 	require.Greater(t, len(seen), 990, "random numbers hardly repeat")
 	require.InDelta(t, 500, ones, 120, "and their bits are even")
 
-	cpu := compile(t, build(func(b *ebpf.Builder) {
+	cpu := compiled(t, build(func(b *ebpf.Builder) {
 		b.Emit(ebpf.CallHelper(ebpf.HelperProcessorID), ebpf.Return())
 	}))
 	r0, err := cpu.Run(&ebpf.Packet{})
@@ -235,8 +251,7 @@ func TestHelpersInPlace(t *testing.T) {
 
 // TestInterpretedFuncDoesTheSame runs a Func without code, as other platforms have it.
 func TestInterpretedFuncDoesTheSame(t *testing.T) {
-	f := newFunc(tcp())
-	f.why = &UnavailableError{Op: "test", Err: errors.ErrUnsupported}
+	f := interpreted(tcp(), &UnavailableError{Op: "test", Err: errors.ErrUnsupported})
 	buf, descs := packets(300, 60)
 	verdicts := make([]uint32, 300)
 	require.NoError(t, f.RunBatch(buf, descs, nil, verdicts))
@@ -250,12 +265,14 @@ func TestInterpretedFuncDoesTheSame(t *testing.T) {
 	require.ErrorContains(t, f.Why(), "no JIT here: test")
 	require.NoError(t, f.Close())
 
-	wild := newFunc(ebpf.Program{ebpf.Load(1, ebpf.R0, ebpf.R1, 60), ebpf.Return()})
+	wild := interpreted(ebpf.Program{ebpf.Load(1, ebpf.R0, ebpf.R1, 60), ebpf.Return()}, nil)
 	require.Equal(t, &FaultError{Packet: 0, PC: 0}, wild.RunBatch(buf, descs[:1], nil, verdicts))
+	_, err = wild.Run(&ebpf.Packet{Data: buf[:60]})
+	require.Equal(t, &FaultError{Packet: 0, PC: 0}, err)
 }
 
 func BenchmarkRun(b *testing.B) {
-	f := compile(b, tcp())
+	f := compiled(b, tcp())
 	pkt := &ebpf.Packet{Data: make([]byte, 60)}
 	for b.Loop() {
 		if _, err := f.Run(pkt); err != nil {
@@ -265,7 +282,7 @@ func BenchmarkRun(b *testing.B) {
 }
 
 func BenchmarkRunBatch(b *testing.B) {
-	f := compile(b, tcp())
+	f := compiled(b, tcp())
 	buf, descs := packets(1024, 60)
 	verdicts := make([]uint32, len(descs))
 	for b.Loop() {

@@ -59,7 +59,7 @@ func TestNoByteOutsideThePacketIsTouched(t *testing.T) {
 	for seed := range uint64(1500) {
 		g := newGenerator(seed)
 		p := g.program(1 + g.IntN(40))
-		f := compile(t, p)
+		f := compiled(t, p)
 		pkt := g.packet()
 		for _, room := range [][]byte{page[:len(pkt.Data)], page[len(page)-len(pkt.Data):]} {
 			copy(room, pkt.Data)
@@ -72,7 +72,7 @@ func TestNoByteOutsideThePacketIsTouched(t *testing.T) {
 // TestFenceWorks shows that the test above can fail: a descriptor that lies about the buffer is caught by the fence.
 func TestFenceWorks(t *testing.T) {
 	requireJIT(t)
-	f := compile(t, tcp())
+	f := compiled(t, tcp())
 	page := fenced(t)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	lie := unsafe.Slice(unsafe.SliceData(page[len(page)-10:]), 24)
@@ -89,7 +89,7 @@ func TestUnderStress(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(5))
 	var profile bytes.Buffer
 	require.NoError(t, pprof.StartCPUProfile(&profile))
-	f := compile(t, tcp())
+	f := compiled(t, tcp())
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
