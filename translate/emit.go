@@ -19,57 +19,22 @@ type emitter struct {
 	target  Target
 	prog    cbpf.Program
 	b       ebpf.Builder
-	reach   []bool       // of each pc: some path gets there
+	paths   paths
 	at      []ebpf.Label // of each pc that is reached
 	drop    ebpf.Label   // the common end with verdict 0
 	dropped bool         // something goes there
-	live    int          // instructions reached
 	stack   int          // bytes of stack in use
 }
 
-func newEmitter(p cbpf.Program, t Target, a access) *emitter {
-	e := &emitter{access: a, target: t, prog: p, reach: reach(p, a), at: make([]ebpf.Label, len(p))}
-	for pc, reached := range e.reach {
-		if reached {
+func newEmitter(p cbpf.Program, t Target, paths paths, a access) *emitter {
+	e := &emitter{access: a, target: t, prog: p, paths: paths, at: make([]ebpf.Label, len(p))}
+	for pc := range p {
+		if paths.reached(pc) {
 			e.at[pc] = e.b.NewLabel()
-			e.live++
 		}
 	}
 	e.drop = e.b.NewLabel()
 	return e
-}
-
-// reach marks the instructions that some path gets to. The verifier takes no other.
-func reach(p cbpf.Program, a access) []bool {
-	seen := make([]bool, len(p))
-	seen[0] = true
-	for pc, ins := range p {
-		if !seen[pc] {
-			continue
-		}
-		for _, next := range successors(pc, ins, a) {
-			seen[next] = true
-		}
-	}
-	return seen
-}
-
-// successors lists where control goes from the instruction at pc.
-func successors(pc int, ins bpf.RawInstruction, a access) []int {
-	info := cbpf.Info(ins.Op)
-	switch info.Form {
-	case cbpf.FormRetK, cbpf.FormRetA:
-		return nil
-	case cbpf.FormJump:
-		return []int{pc + 1 + int(ins.K)}
-	case cbpf.FormCondK, cbpf.FormCondX:
-		return []int{pc + 1 + int(ins.Jt), pc + 1 + int(ins.Jf)}
-	case cbpf.FormAbs, cbpf.FormMSH:
-		if !isExtension(info, ins) && a.ends(ins.K, info.Size) {
-			return nil
-		}
-	}
-	return []int{pc + 1}
 }
 
 // isExtension tells a load of a property from a load of packet bytes: only absolute loads into A do the former.
@@ -84,11 +49,14 @@ func (e *emitter) emit() error {
 	e.entry(e)
 	e.b.Emit(ebpf.Mov.Imm32(regA, 0), ebpf.Mov.Imm32(regX, 0))
 	for pc, ins := range e.prog {
-		if !e.reach[pc] {
+		if !e.paths.reached(pc) {
 			continue
 		}
 		e.b.Origin(pc)
 		e.b.Place(e.at[pc])
+		if e.paths.into[pc] > 1 {
+			e.join(e)
+		}
 		if err := e.insn(pc, ins); err != nil {
 			return err
 		}
@@ -165,7 +133,7 @@ func (e *emitter) immediate(info *cbpf.OpInfo, k uint32) {
 
 // scratch translates loads and stores of M[k], a word on the stack.
 func (e *emitter) scratch(info *cbpf.OpInfo, k uint32) {
-	off := -4 * (int16(k) + 1)
+	off := e.scratchOffset(k)
 	switch info.Writes {
 	case cbpf.A, cbpf.X:
 		e.b.Emit(ebpf.Load(4, destination(info), ebpf.RFP, off))
@@ -187,7 +155,7 @@ func (e *emitter) load(pc int, info *cbpf.OpInfo, k uint32) error {
 		e.loadInd(e, info.Size, k)
 	case info.Form == cbpf.FormAbs && isExt:
 		return e.extension(pc, ext)
-	case e.ends(k, info.Size):
+	case targets[e.target].ends(k, info.Size):
 		e.dropIf(ebpf.Jump())
 	case info.Form == cbpf.FormAbs:
 		e.loadAbs(e, info.Size, k)
@@ -233,7 +201,7 @@ func (e *emitter) branch(pc int, cond ebpf.Instruction, ins bpf.RawInstruction) 
 
 // next is the pc whose code will follow that of pc.
 func (e *emitter) next(pc int) int {
-	for pc++; pc < len(e.prog) && !e.reach[pc]; pc++ {
+	for pc++; pc < len(e.prog) && !e.paths.reached(pc); pc++ {
 	}
 	return pc
 }

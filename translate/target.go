@@ -23,10 +23,11 @@ const (
 var targets = [...]struct {
 	name   string
 	abi    ebpf.ABI
-	access func(cbpf.Program, Options) access
+	ends   func(k uint32, size int) bool // see paths: loads that no packet can satisfy
+	access func(cbpf.Program, paths, Options) access
 }{
-	User:   {"user", ebpf.User, newUser},
-	Socket: {"socket", ebpf.Socket, newSocket},
+	User:   {"user", ebpf.User, userEnds, newUser},
+	Socket: {"socket", ebpf.Socket, socketEnds, newSocket},
 }
 
 func (t Target) String() string {
@@ -39,12 +40,12 @@ func (t Target) String() string {
 // ABI is how programs of the target are entered.
 func (t Target) ABI() ebpf.ABI { return targets[t].abi }
 
-// access returns the way in which programs of the target get at their packet.
-func (t Target) access(p cbpf.Program, opts Options) (access, error) {
+// known reports an error for a number that is no target.
+func (t Target) known() error {
 	if int(t) >= len(targets) {
-		return nil, fmt.Errorf("unknown %s; the targets are %s", t, strings.Join(TargetNames(), ", "))
+		return fmt.Errorf("unknown %s; the targets are %s", t, strings.Join(TargetNames(), ", "))
 	}
-	return targets[t].access(p, opts), nil
+	return nil
 }
 
 // TargetNames lists the names that ParseTarget knows.
@@ -71,8 +72,10 @@ func ParseTarget(name string) (Target, error) {
 type access interface {
 	// entry emits what has to happen first.
 	entry(e *emitter)
-	// ends reports that the instruction ends the program with verdict 0 whatever the packet, so that no code follows it.
-	ends(k uint32, size int) bool
+	// join emits what has to happen where paths meet.
+	join(e *emitter)
+	// scratchOffset is the place of M[k], counted from the frame pointer.
+	scratchOffset(k uint32) int16
 	// loadAbs loads size bytes at k into A. k is no extension.
 	loadAbs(e *emitter, size int, k uint32)
 	// loadInd loads size bytes at X+k into A.

@@ -45,11 +45,12 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 	if err := cbpf.Validate(p); err != nil {
 		return nil, err
 	}
-	access, err := opts.Target.access(p, opts)
-	if err != nil {
+	if err := opts.Target.known(); err != nil {
 		return nil, err
 	}
-	e := newEmitter(p, opts.Target, access)
+	target := &targets[opts.Target]
+	paths := findPaths(p, target.ends)
+	e := newEmitter(p, opts.Target, paths, target.access(p, paths, opts))
 	if err := e.emit(); err != nil {
 		return nil, err
 	}
@@ -61,6 +62,6 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		Target:  opts.Target,
 		Program: slots,
 		PCs:     origins,
-		Stats:   Stats{Classic: len(p), Dead: len(p) - e.live, Slots: len(slots), Stack: e.stack},
+		Stats:   Stats{Classic: len(p), Dead: len(p) - paths.live(), Slots: len(slots), Stack: e.stack},
 	}, nil
 }

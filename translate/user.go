@@ -17,7 +17,7 @@ type user struct {
 // skbSlot is where the fourth argument waits when the program makes calls: below the scratch memory.
 const skbSlot = -(4*cbpf.ScratchWords + 8)
 
-func newUser(p cbpf.Program, opts Options) access {
+func newUser(p cbpf.Program, _ paths, opts Options) access {
 	u := &user{data: ebpf.R1, caplen: ebpf.R2, wirelen: ebpf.R3, skb: ebpf.R4, netOff: uint32(opts.NetOff), haType: opts.HaType}
 	if u.calls = callsHelper(p); u.calls {
 		u.data, u.caplen, u.wirelen, u.skb = ebpf.R6, ebpf.R8, ebpf.R9, regTmp
@@ -48,25 +48,24 @@ func (u *user) entry(e *emitter) {
 	)
 }
 
-// offset is the place in the packet that an absolute k means; ok is false where no packet has it.
-func (u *user) offset(k uint32, size int) (off uint32, ok bool) {
+// userEnds: between the packet and the windows of the kernel there is nothing.
+func userEnds(k uint32, _ int) bool { return int32(k) < 0 && k < cbpf.LLOff }
+
+// offset is the place in the packet that an absolute k means.
+func (u *user) offset(k uint32) uint32 {
 	switch {
-	case int32(k) >= 0:
-		off = k
 	case k >= cbpf.NetOff:
-		off = k - cbpf.NetOff + u.netOff
+		return k - cbpf.NetOff + u.netOff
 	case k >= cbpf.LLOff:
-		off = k - cbpf.LLOff
-	default:
-		return 0, false
+		return k - cbpf.LLOff
 	}
-	return off, true
+	return k
 }
 
-func (u *user) ends(k uint32, size int) bool {
-	_, ok := u.offset(k, size)
-	return !ok
-}
+func (u *user) join(*emitter) {}
+
+// scratchOffset puts the words below each other, as the kernel's own translation does.
+func (u *user) scratchOffset(k uint32) int16 { return -4 * (int16(k) + 1) }
 
 func (u *user) loadAbs(e *emitter, size int, k uint32) {
 	u.loadConst(e, regA, size, k)
@@ -77,7 +76,7 @@ func (u *user) loadMSH(e *emitter, k uint32) { u.loadConst(e, regX, 1, k) }
 
 // loadConst loads from an offset known now. Offsets beyond the 16 bits of the field need an addition.
 func (u *user) loadConst(e *emitter, dst ebpf.Register, size int, k uint32) {
-	off, _ := u.offset(k, size)
+	off := u.offset(k)
 	e.dropIf(ebpf.JLt.Imm32(u.caplen, off+uint32(size)))
 	base := u.data
 	if off > 0x7fff {

@@ -1,0 +1,106 @@
+package difftest
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/bpf"
+)
+
+// diamonds asks n questions of the packet, one bit of the answers each in X, or in M[1], so that there are 2^n paths with a
+// different constant at the end of each.
+func diamonds(n int, scratch bool) cbpf.Program {
+	keep, fetch := bpf.RawInstruction{Op: 0x07}, bpf.RawInstruction{Op: 0x87}
+	if scratch {
+		keep, fetch = bpf.RawInstruction{Op: 0x02, K: 1}, bpf.RawInstruction{Op: 0x60, K: 1}
+	}
+	p := cbpf.Program{{Op: cbpf.OpLdImm}, keep}
+	for i := range n {
+		p = append(p,
+			bpf.RawInstruction{Op: cbpf.OpLdAbsB, K: uint32(i)},
+			bpf.RawInstruction{Op: cbpf.OpJeqK, K: 'A', Jf: 3},
+			fetch,
+			bpf.RawInstruction{Op: 0x44, K: 1 << i},
+			keep,
+		)
+	}
+	return append(p, fetch,
+		bpf.RawInstruction{Op: cbpf.OpJeqK, K: 1<<n - 1, Jf: 1},
+		bpf.RawInstruction{Op: cbpf.OpRetK, K: 65535},
+		bpf.RawInstruction{Op: cbpf.OpRetA})
+}
+
+// TestVerifierTakesManyPaths loads programs that have more paths than the kernel's verifier can follow: it must find the same
+// state on them where they meet.
+func TestVerifierTakesManyPaths(t *testing.T) {
+	requireKernel(t)
+	for _, scratch := range []bool{false, true} {
+		for _, n := range []int{12, 17, 20, 28} {
+			p := diamonds(n, scratch)
+			require.NoError(t, cbpf.Validate(p))
+			judge := newJudge(p, Engines(), LinkEthernet)
+			for _, data := range []string{"", "AAAAAAAAAAAAAAAAAAAAAAAAAAAA", "ABABABABABABABABABABABABABABA", "BAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
+				outcomes := judge.run(&cbpf.Packet{Data: []byte(data), WireLen: uint32(len(data))})
+				require.False(t, differs(outcomes), "%d questions, %q: %v", n, data, outcomes)
+				require.Equal(t, Agrees, outcomes[len(outcomes)-1].Agreement, "%v", outcomes)
+			}
+			judge.close()
+		}
+	}
+}
+
+// jumpy makes a valid program of that length, two thirds of which are jumps over short and long distances.
+func jumpy(r *rand.Rand, n int) cbpf.Program {
+	p := cbpf.Program{{Op: cbpf.OpLdAbsB}, {Op: 0x02, K: 1}, {Op: 0x07}}
+	for len(p) < n-2 {
+		left := n - 2 - len(p)
+		far := func() uint8 { return uint8(r.IntN(min(left, 40))) }
+		switch r.IntN(12) {
+		case 0:
+			p = append(p, bpf.RawInstruction{Op: cbpf.OpLdAbsB, K: r.Uint32N(64)})
+		case 1:
+			p = append(p, bpf.RawInstruction{Op: []uint16{0x07, 0x87}[r.IntN(2)]})
+		case 2:
+			p = append(p, bpf.RawInstruction{Op: []uint16{0x02, 0x60, 0x61, 0x03}[r.IntN(4)], K: 1})
+		case 3:
+			p = append(p, bpf.RawInstruction{Op: []uint16{0x04, 0x54, 0x44, 0x74}[r.IntN(4)], K: r.Uint32N(32)})
+		case 4:
+			p = append(p, bpf.RawInstruction{Op: cbpf.OpJa, K: uint32(far()) / 8})
+		default:
+			op := []uint16{0x15, 0x25, 0x35, 0x45, 0x1d, 0x2d, 0x4d}[r.IntN(7)]
+			p = append(p, bpf.RawInstruction{Op: op, Jt: far(), Jf: far(), K: r.Uint32N(256)})
+		}
+	}
+	return append(p, bpf.RawInstruction{Op: cbpf.OpRetA}, bpf.RawInstruction{Op: cbpf.OpRetA})
+}
+
+func TestVerifierTakesJumpyPrograms(t *testing.T) {
+	requireKernel(t)
+	programs := 30
+	if testing.Short() {
+		programs = 5
+	}
+	for seed := range programs {
+		r := rand.New(rand.NewPCG(uint64(seed), 5))
+		p := jumpy(r, cbpf.MaxInsns)
+		require.NoError(t, cbpf.Validate(p))
+		x, err := translate.Translate(p, translate.Options{Target: translate.Socket})
+		require.NoError(t, err)
+		f, err := kernel.LoadSocket(x.Program, "")
+		require.NoError(t, err, "seed %d", seed)
+		for range 10 {
+			pkt := GenPacket(r, p)
+			seen := kernel.View(&pkt)
+			want, err := cbpf.Run(p, &seen)
+			require.NoError(t, err)
+			got, err := f.RunPacket(&pkt)
+			require.NoError(t, err)
+			require.Equal(t, want, got, "seed %d, packet %x", seed, pkt.Data)
+		}
+		require.NoError(t, f.Close())
+	}
+}
