@@ -40,6 +40,10 @@ func TestExcerpt(t *testing.T) {
 			require.Equal(t, tc.want, all[0].Excerpt())
 		})
 	}
+	_, err := cbpf.ParseAs(cbpf.Asm, []byte("\r"))
+	var all cbpf.Errors
+	require.ErrorAs(t, err, &all)
+	require.Equal(t, "  1 | \n    | ^\n", all[0].Excerpt())
 	require.Empty(t, (&cbpf.Error{Reason: cbpf.Empty, PC: -1}).Excerpt())
 }
 

@@ -77,7 +77,8 @@ func (a *assembler) labelOrStatement(line string) (rest string) {
 	}
 	a.label = a.span
 	a.length = len(line)
-	if rest = trim(behind[1:]); strings.HasPrefix(rest, ";") {
+	rest = trim(behind[1:])
+	if commentLength(rest) > 0 {
 		return ""
 	}
 	return rest
@@ -114,10 +115,10 @@ func cutStatement(line string) (statement, rest string) {
 func (a *assembler) targets(m *mnemonic, text string) (jt, jf uint8, ok bool) {
 	first, second := cutComma(text)
 	switch {
-	case first == "" && text == "":
+	case text == "":
 		a.fail(BadTargets, "a label is expected")
 		return 0, 0, false
-	case len(m.rows) > 0 && m.rows[0].Form == FormJump:
+	case m.rows[0].Form == FormJump:
 		return 0, 0, a.jump(text, fieldK)
 	case m.opposite:
 		return 0, 0, a.jump(text, fieldJf)
@@ -128,6 +129,7 @@ func (a *assembler) targets(m *mnemonic, text string) (jt, jf uint8, ok bool) {
 	return 0, 0, a.jump(text, fieldJt)
 }
 
+// jump notes a target. It returns false, with the fault recorded, for a word that can be no label.
 func (a *assembler) jump(label string, field jumpField) bool {
 	if !isLabel(label) {
 		a.failAt(a.within(label), BadLabel, "%s, where one is expected as a jump target", quote(label))
@@ -137,7 +139,8 @@ func (a *assembler) jump(label string, field jumpField) bool {
 	return true
 }
 
-// resolve fills in the jump targets.
+// resolve fills in the jump targets, once all labels are known. It returns false if one of them has a fault: raw fields
+// would seem to contradict it.
 func (a *assembler) resolve() bool {
 	ok := true
 	for _, j := range a.jumps {

@@ -67,6 +67,7 @@ var goodTexts = []struct {
 		cbpf.Program{{Op: 0x20, K: 0xfffff030}, {Op: 0x30, K: 0xfffff030}, {Op: 0x28, K: 0xfffff038}, {Op: 0x20, K: 0xfffff034}}},
 	{"comments of bpf_asm", "/* a\n b */ tax ; c /* d\n# e */\ntxa /* f */ tax /**/\n ret #1 // g",
 		cbpf.Program{{Op: 0x07}, {Op: 0x87}, {Op: 0x07}, {Op: 0x06, K: 1}}},
+	{"a comment behind a label", "aa: // b\n tax\nbb: ; c\nret a", cbpf.Program{{Op: 0x07}, {Op: 0x16}}},
 	{"instructions on one line", "tax aa: txa ret #1 ja aa", cbpf.Program{{Op: 0x07}, {Op: 0x87}, {Op: 0x06, K: 1}, {Op: 0x05, K: 0xfffffffd}}},
 	{"raw fields of bpf_asm", "tax ; raw 0x0007 1 2 99\nunimp 0x5 ; raw 0x0005 0 0 700",
 		cbpf.Program{{Op: 0x07, Jt: 1, Jf: 2, K: 99}, {Op: 0x05, K: 700}}},
@@ -120,6 +121,7 @@ var badTexts = []struct {
 	says    string
 }{
 	{"nothing", "", []cbpf.Reason{cbpf.Empty}, ""},
+	{"only a carriage return", "\r", []cbpf.Reason{cbpf.Empty}, ""},
 	{"only blanks and comments", "\n \r\n# none\n", []cbpf.Reason{cbpf.Empty}, ""},
 	{"a count of nothing", "0\n", []cbpf.Reason{cbpf.Empty}, ""},
 	{"prose", "\nhello world", []cbpf.Reason{cbpf.NotRecognised}, "line 2: "},
@@ -227,7 +229,7 @@ func TestFaultsHaveTheirPlace(t *testing.T) {
 
 func TestFaultsAreBounded(t *testing.T) {
 	for _, n := range cbpf.Notations() {
-		for _, unit := range []string{"x\n", "(000) x\n", "{", "{ }", ",", "1 2 3\n", "{\n", "(", "jt "} {
+		for _, unit := range []string{"x\n", "(000) x\n", "{", "{ }", ",", "1 2 3\n", "{\n", "(", "jt ", "a:", "/*", "a/", "[]", "(", "ld\nx:"} {
 			_, err := cbpf.ParseAs(n, []byte(strings.Repeat(unit, 1<<16)))
 			if n == cbpf.Raw || n == cbpf.RawBE { // any bytes are instructions
 				continue

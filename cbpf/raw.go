@@ -2,7 +2,6 @@ package cbpf
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 
 	"golang.org/x/net/bpf"
 )
@@ -31,17 +30,20 @@ func (p *parser) hex() {
 	var places []span
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
 		for rest := line; rest != ""; {
+			at := p.span
+			at.start += len(line) - len(rest)
 			var digits string
 			digits, rest = cutField(rest)
+			at.length = len(digits)
 			from := len(image)
-			var err error
-			if image, err = hex.AppendDecode(image, []byte(digits)); err != nil {
+			var ok bool
+			if image, ok = appendDigits(image, digits); !ok {
 				p.pc = from / insnSize
-				p.failAt(p.within(digits), BadHex, "%s, where pairs of them are expected", quote(digits))
+				p.failAt(at, BadHex, "%s, where pairs of them are expected", quote(digits))
 				rest = ""
 			}
-			for at := (from + insnSize - 1) / insnSize * insnSize; at < len(image) && p.wantPlaces; at += insnSize {
-				places = append(places, p.within(digits))
+			for i := (from + insnSize - 1) / insnSize; p.wantPlaces && i*insnSize < len(image); i++ {
+				places = append(places, at)
 			}
 		}
 	}
@@ -51,6 +53,18 @@ func (p *parser) hex() {
 	}
 	p.image(image, binary.LittleEndian)
 	p.places = places
+}
+
+// appendDigits appends the bytes of pairs of hexadecimal digits.
+func appendDigits(b []byte, digits string) (_ []byte, ok bool) {
+	for ; len(digits) >= 2; digits = digits[2:] {
+		high, low := digit(digits[0]), digit(digits[1])
+		if high > 0xf || low > 0xf {
+			return b, false
+		}
+		b = append(b, byte(high<<4|low))
+	}
+	return b, digits == ""
 }
 
 // byteOrder guesses whether a text is instructions in memory, and in which byte order: the one in which more of them are

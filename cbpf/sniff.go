@@ -103,9 +103,11 @@ func isHex(line string) bool {
 // isStatement reports whether a line is a label, or begins with a mnemonic or with what seems meant as one.
 func isStatement(line string) bool {
 	name, rest := cutName(line)
-	if isLabel(name) && strings.HasPrefix(rest, ":") {
-		rest = trim(rest[1:])
-		return rest == "" || isStatement(rest)
+	for isLabel(name) && strings.HasPrefix(rest, ":") {
+		if rest = trim(rest[1:]); rest == "" || commentLength(rest) > 0 {
+			return true
+		}
+		name, rest = cutName(rest)
 	}
 	return isUnimp(name) || mnemonicByName(asmNames, name) != nil || suggest(name, asmWords) != ""
 }

@@ -122,6 +122,6 @@ func (at span) mark(e *Error, source string) {
 	}
 	line, _, _ := strings.Cut(source[start:], "\n")
 	e.Text = strings.TrimSuffix(line, "\r")
-	e.Column = at.start - start + 1
+	e.Column = min(at.start-start, len(e.Text)) + 1
 	e.Width = max(0, min(at.length, len(e.Text)-e.Column+1))
 }
