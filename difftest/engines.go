@@ -45,8 +45,9 @@ func prepareInterp(target translate.Target) func(cbpf.Program, LinkType) (*Runne
 		if err != nil {
 			return nil, err
 		}
+		prepared := ebpf.Prepare(x, target.ABI())
 		r := &Runner{Verdict: func(pkt *cbpf.Packet) (uint32, error) {
-			r0, err := ebpf.Run(x, target.ABI(), extendedPacket(pkt))
+			r0, err := prepared.Run(extendedPacket(pkt))
 			return uint32(r0), err
 		}}
 		if target == translate.User {

@@ -37,7 +37,7 @@ func TestAssemble(t *testing.T) {
 		{"wide in bpftool's dialect", "(18) r2 = 0x1\n(b7) r2 = 1", join(Program(wideConst(R2, 1)), one(Mov.Imm(R2, 1)))},
 		{"bits of a comparison in bpftool's dialect", "(15) if r2 == 0xffffffff goto pc+0", one(JEq.Imm(R2, -1))},
 		{"bits of a constant in the dialect of mnemonics", "jne %r6, 0xffffff80, +1\nmov %r0, 0xffffffff", one(hop(JNe.Imm(R6, -128), 1), Mov.Imm(R0, -1))},
-		{"percent may lack", "ldxh r0, [r1 + 2]\nstb [r10-1], 0xff", one(Load(2, R0, R1, 2), st(1, RFP, -1, 255))},
+		{"percent may lack", "ldxh r0, [r1 + 2]\nstb [r10-1], 0xff", one(Load(2, R0, R1, 2), st(1, R10, -1, 255))},
 		{"narrow loads of newer compilers", "w0 = *(u8 *)(r1 + 0x1)\n*(u8 *)(r1 + 0) = w2", one(Load(1, R0, R1, 1), Store(1, R1, 0, R2))},
 		{"memory without an offset", "r0 = *(u8 *)(r1)\nr0 = *(u8 *)(r1 + -1)", one(Load(1, R0, R1, 0), Load(1, R0, R1, -1))},
 		{"narrow atomic of older compilers", "lock *(u32 *)(r1 + 8) += r2", one(Atomic(4, AtomicAdd, R1, 8, R2))},

@@ -244,30 +244,6 @@ func constantOperand(pc int, ins Instruction, info *OpInfo) error {
 	return nil
 }
 
-// fields says which fields a form uses.
-type fields struct{ dst, src, off, imm, writesDst bool }
-
-var formFields = [...]fields{
-	FormALUImm:   {dst: true, off: true, imm: true, writesDst: true},
-	FormALUReg:   {dst: true, src: true, off: true, writesDst: true},
-	FormNeg:      {dst: true, writesDst: true},
-	FormEnd:      {dst: true, imm: true, writesDst: true},
-	FormLoad:     {dst: true, src: true, off: true, writesDst: true},
-	FormStoreImm: {dst: true, off: true, imm: true},
-	FormStoreReg: {dst: true, src: true, off: true},
-	FormLoadAbs:  {imm: true},
-	FormLoadInd:  {src: true, imm: true},
-	FormLoadWide: {dst: true, src: true, imm: true, writesDst: true},
-	FormJump:     {off: true},
-	FormJumpLong: {imm: true},
-	FormCondImm:  {dst: true, off: true, imm: true},
-	FormCondReg:  {dst: true, src: true, off: true},
-	FormCall:     {src: true, imm: true},
-	FormExit:     {},
-	FormAtomic:   {dst: true, src: true, off: true, imm: true},
-	FormMayGoto:  {off: true},
-}
-
 func describe(ins Instruction) string {
 	return fmt.Sprintf("opcode %#02x with dst %d, src %d, off %d, imm %d", uint8(ins.Op), ins.Dst, ins.Src, ins.Off, ins.Imm)
 }

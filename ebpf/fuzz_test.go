@@ -41,8 +41,8 @@ func seeds(add func(code []byte)) {
 	}
 	for _, p := range []Program{
 		{Mov.Reg(R6, R1), LoadAbs(2, 12), JEq.Imm32(R0, 0x800), Return()},
-		{Mov.Imm(R0, 0), Load(4, R5, R1, 0), ToBE(R5, 32), Store(8, RFP, -8, R5), Load(2, R0, RFP, -6), Return()},
-		{Mov.Reg(R3, RFP), Add.Imm(R3, -16), Mov.Imm(R4, 8), Mov.Imm(R2, 2), CallHelper(HelperSkbLoadBytes), Return()},
+		{Mov.Imm(R0, 0), Load(4, R5, R1, 0), ToBE(R5, 32), Store(8, R10, -8, R5), Load(2, R0, R10, -6), Return()},
+		{Mov.Reg(R3, R10), Add.Imm(R3, -16), Mov.Imm(R4, 8), Mov.Imm(R2, 2), CallHelper(HelperSkbLoadBytes), Return()},
 		{{Op: OpLoadWide, Dst: R0, Imm: -1}, {Imm: 1}, Div.Reg(R0, R2), JSLt.Imm(R0, 7), Jump(), Return()},
 	} {
 		add(Encode(p, binary.LittleEndian))

@@ -120,7 +120,7 @@ func (m *machine) enter(pkt *Packet) {
 	m.set, m.depth, m.skbMade = 0, 0, false
 	m.frames[0].written = [StackSize / 64]uint64{}
 
-	m.start(RFP, m.stackTop())
+	m.start(R10, m.stackTop())
 	switch m.abi {
 	case User:
 		m.start(R1, dataBase)
@@ -160,7 +160,7 @@ func (m *machine) get(r Register) uint64 {
 
 // put writes a register. Where it may not, the run is over, and nobody looks at the registers.
 func (m *machine) put(r Register, v uint64) {
-	if r >= RFP {
+	if r >= R10 {
 		m.readOnly(r)
 	}
 	m.regs[r&15] = v

@@ -36,7 +36,7 @@ func (m *machine) callLocal(target int) {
 	f.back, f.set = m.next, m.set&kept
 	copy(f.saved[:], m.regs[R6:])
 	m.set &^= kept | 1<<R0
-	m.regs[RFP] = m.stackTop()
+	m.regs[R10] = m.stackTop()
 	m.next = target
 	m.judge(target)
 }
@@ -53,7 +53,7 @@ func (m *machine) exit() {
 	m.clobber()
 	copy(m.regs[R6:], f.saved[:])
 	m.set = m.set&^kept | f.set
-	m.regs[RFP] = m.stackTop()
+	m.regs[R10] = m.stackTop()
 	m.next = f.back
 }
 

@@ -6,7 +6,8 @@ import "encoding/binary"
 const ReasonPacketRange Reason = "the access leaves the packet"
 
 // An address names its region in the upper half and an offset in the lower, so that sums and differences work as on any
-// machine. What lies less than slack in front of a region still counts as an attempt at it.
+// machine. What lies less than slack in front of a region still counts as an attempt at it. A program that adds as much as
+// regions are apart gets from one into another; machine code, which knows where an address came from, faults there.
 const (
 	dataBase  uint64 = 0x100 << 32 // Packet.Data
 	skbBase   uint64 = 0x200 << 32 // Packet.Skb

@@ -55,17 +55,17 @@ func TestRun(t *testing.T) {
 		{"difference of addresses", User, packet,
 			Program{Mov.Reg(R0, R1), Add.Imm(R0, 7), Sub.Reg(R0, R1), Return()}, 7},
 		{"stack keeps what is stored", User, packet,
-			Program{Mov.Imm(R5, -2), Store(8, RFP, -512, R5), Load(8, R0, RFP, -512), Return()}, math.MaxUint64 - 1},
+			Program{Mov.Imm(R5, -2), Store(8, R10, -512, R5), Load(8, R0, R10, -512), Return()}, math.MaxUint64 - 1},
 		{"stack keeps addresses", User, packet,
-			Program{Store(8, RFP, -8, R1), Load(8, R5, RFP, -8), Load(1, R0, R5, 1), Return()}, 1},
+			Program{Store(8, R10, -8, R1), Load(8, R5, R10, -8), Load(1, R0, R5, 1), Return()}, 1},
 		{"store of a part leaves the rest", User, packet,
-			Program{st(8, RFP, -8, -1), st(2, RFP, -8, 0), st(2, RFP, -2, 0), Load(4, R0, RFP, -6), Return()}, 0xffffffff},
+			Program{st(8, R10, -8, -1), st(2, R10, -8, 0), st(2, R10, -2, 0), Load(4, R0, R10, -6), Return()}, 0xffffffff},
 		{"store of a constant extends its sign", User, packet,
-			Program{st(8, RFP, -8, -3), Load(8, R0, RFP, -8), Return()}, math.MaxUint64 - 2},
+			Program{st(8, R10, -8, -3), Load(8, R0, R10, -8), Return()}, math.MaxUint64 - 2},
 		{"store of a byte takes the low bits", User, packet,
-			Program{st(1, RFP, -1, 0x1ff), Load(1, R0, RFP, -1), Return()}, 0xff},
-		{"sign of a half", User, packet, Program{st(2, RFP, -2, 0x8000), ldsx(2, R0, RFP, -2), Return()}, 0xffffffff_ffff8000},
-		{"sign of a word", User, packet, Program{st(4, RFP, -4, -5), ldsx(4, R0, RFP, -4), Return()}, math.MaxUint64 - 4},
+			Program{st(1, R10, -1, 0x1ff), Load(1, R0, R10, -1), Return()}, 0xff},
+		{"sign of a half", User, packet, Program{st(2, R10, -2, 0x8000), ldsx(2, R0, R10, -2), Return()}, 0xffffffff_ffff8000},
+		{"sign of a word", User, packet, Program{st(4, R10, -4, -5), ldsx(4, R0, R10, -4), Return()}, math.MaxUint64 - 4},
 		{"wide constant", User, packet, join(set64(R0, 0x1122334455667788), Program{Return()}), 0x1122334455667788},
 		{"jump backwards", User, packet,
 			Program{Mov.Imm(R0, 0), Add.Imm(R0, 3), {Op: 0xa5, Dst: R0, Off: -2, Imm: 10}, Return()}, 12},
@@ -110,10 +110,10 @@ func TestRun(t *testing.T) {
 		{"random without a source", User, nil, Program{CallHelper(HelperPrandomU32), Return()}, 0},
 		{"processor", Socket, packet, Program{CallHelper(HelperProcessorID), Return()}, 3},
 		{"calls keep r6", User, packet, Program{Mov.Imm(R6, 4), CallHelper(HelperProcessorID), Mov.Reg(R0, R6), Return()}, 4},
-		{"load bytes", Socket, packet, loadBytes(2, 4, Load(4, R0, RFP, -8), ToBE(R0, 32)), 0x02f30405},
+		{"load bytes", Socket, packet, loadBytes(2, 4, Load(4, R0, R10, -8), ToBE(R0, 32)), 0x02f30405},
 		{"load bytes: result", Socket, packet, loadBytes(6, 4), 0},
 		{"load bytes past the end", Socket, packet, loadBytes(7, 4), math.MaxUint64 - 13},
-		{"load bytes past the end zeroes", Socket, packet, loadBytes(7, 4, Load(4, R0, RFP, -8)), 0},
+		{"load bytes past the end zeroes", Socket, packet, loadBytes(7, 4, Load(4, R0, R10, -8)), 0},
 		{"load bytes at a negative offset", Socket, packet, loadBytes(-1, 4), math.MaxUint64 - 13},
 	}
 	for _, tt := range tests {
@@ -133,7 +133,7 @@ func ind(size int, x uint64, k uint32) Program {
 
 // loadBytes calls skb_load_bytes(skb, offset, r10-8, n).
 func loadBytes(offset, n int32, then ...Instruction) Program {
-	return join(Program{Mov.Imm(R2, offset), Mov.Reg(R3, RFP), Add.Imm(R3, -8), Mov.Imm(R4, n),
+	return join(Program{Mov.Imm(R2, offset), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, n),
 		CallHelper(HelperSkbLoadBytes)}, then, Program{Return()})
 }
 
@@ -152,8 +152,8 @@ func TestRunFaults(t *testing.T) {
 		{"odd swap", User, Program{Mov.Imm(R0, 0), ToBE(R0, 8)}, ReasonBadOpcode, 1},
 		{"register 11", User, Program{Mov.Imm(11, 0)}, ReasonBadRegister, 0},
 		{"source 15", User, Program{Mov.Reg(R0, 15)}, ReasonBadRegister, 0},
-		{"write to r10", User, Program{Mov.Imm(RFP, 0)}, ReasonBadRegister, 0},
-		{"load to r10", User, Program{Load(1, RFP, R1, 0)}, ReasonBadRegister, 0},
+		{"write to r10", User, Program{Mov.Imm(R10, 0)}, ReasonBadRegister, 0},
+		{"load to r10", User, Program{Load(1, R10, R1, 0)}, ReasonBadRegister, 0},
 		{"reserved field", User, Program{{Op: OpExit, Imm: 1}}, ReasonReserved, 0},
 		{"offset of an addition", User, Program{{Op: 0x07, Off: 1}}, ReasonReserved, 0},
 		{"32-bit move of 32 bits", User, Program{alu32(Mov, 32)}, ReasonReserved, 0},
@@ -173,15 +173,15 @@ func TestRunFaults(t *testing.T) {
 		{"packet past the end", User, Program{Load(2, R0, R1, 9)}, ReasonPacketRange, 0},
 		{"packet before the start", User, Program{Load(1, R0, R1, -1)}, ReasonPacketRange, 0},
 		{"skb past the end", User, Program{Load(4, R0, R4, SkbSize-2)}, ReasonContextRange, 0},
-		{"stack at its top", User, Program{st(4, RFP, -2, 0)}, ReasonStackRange, 0},
-		{"stack below its bottom", User, Program{st(1, RFP, -513, 0)}, ReasonStackRange, 0},
-		{"stack unset", User, Program{st(4, RFP, -8, 0), Load(8, R0, RFP, -8)}, ReasonStackUnset, 1},
+		{"stack at its top", User, Program{st(4, R10, -2, 0)}, ReasonStackRange, 0},
+		{"stack below its bottom", User, Program{st(1, R10, -513, 0)}, ReasonStackRange, 0},
+		{"stack unset", User, Program{st(4, R10, -8, 0), Load(8, R0, R10, -8)}, ReasonStackUnset, 1},
 		{"number as address", User, Program{Load(1, R0, R2, 0)}, ReasonNotPointer, 0},
 		{"half an address", User, Program{Mov.Reg32(R1, R1), Load(1, R0, R1, 0)}, ReasonNotPointer, 1},
 		{"write to the packet", User, Program{st(1, R1, 0, 0)}, ReasonReadOnly, 0},
 		{"write to the skb", Socket, Program{st(4, R1, 8, 0)}, ReasonReadOnly, 0},
 		{"packet load in a user program", User, Program{Mov.Reg(R6, R4), LoadAbs(1, 0)}, ReasonNoPacketLoads, 1},
-		{"packet load without the context", Socket, Program{Mov.Reg(R6, RFP), LoadAbs(1, 0)}, ReasonNeedsContext, 1},
+		{"packet load without the context", Socket, Program{Mov.Reg(R6, R10), LoadAbs(1, 0)}, ReasonNeedsContext, 1},
 		{"unknown helper", User, Program{CallHelper(1)}, ReasonCall, 0},
 		{"local call", User, Program{{Op: OpCall, Src: CallKindLocal, Imm: HelperPrandomU32}}, ReasonJumpRange, 0},
 		{"load bytes in a user program", User, loadBytes(0, 4), ReasonCall, 4},
@@ -201,11 +201,11 @@ func TestRunFaults(t *testing.T) {
 
 // A run sees nothing of the one before it.
 func TestRunsAreIndependent(t *testing.T) {
-	_, err := Run(Program{Mov.Imm(R9, 1), st(8, RFP, -8, 1), Mov.Imm(R0, 0), Return()}, User, withSkb)
+	_, err := Run(Program{Mov.Imm(R9, 1), st(8, R10, -8, 1), Mov.Imm(R0, 0), Return()}, User, withSkb)
 	require.NoError(t, err)
 	_, err = Run(Program{Mov.Reg(R0, R9), Return()}, User, packet)
 	require.ErrorIs(t, err, ReasonUnset)
-	_, err = Run(Program{Load(8, R0, RFP, -8), Return()}, User, packet)
+	_, err = Run(Program{Load(8, R0, R10, -8), Return()}, User, packet)
 	require.ErrorIs(t, err, ReasonStackUnset)
 	got, err := Run(Program{Load(4, R0, R4, SkbMark), Return()}, User, packet)
 	require.NoError(t, err)
@@ -228,11 +228,11 @@ func TestEveryOpcodeRuns(t *testing.T) {
 		case FormEnd:
 			i.Src, i.Imm = 0, 32
 		case FormLoad:
-			i.Src, i.Off, i.Imm = RFP, -8, 0
+			i.Src, i.Off, i.Imm = R10, -8, 0
 		case FormStoreImm:
-			i.Dst, i.Src, i.Off = RFP, 0, -8
+			i.Dst, i.Src, i.Off = R10, 0, -8
 		case FormStoreReg:
-			i.Dst, i.Off, i.Imm = RFP, -8, 0
+			i.Dst, i.Off, i.Imm = R10, -8, 0
 		case FormLoadAbs:
 			i.Dst, i.Src = 0, 0
 		case FormLoadInd:
@@ -246,11 +246,11 @@ func TestEveryOpcodeRuns(t *testing.T) {
 		case FormCall:
 			i = CallHelper(HelperPrandomU32)
 		case FormAtomic:
-			i.Dst, i.Off, i.Imm = RFP, -8, int32(AtomicStore)
+			i.Dst, i.Off, i.Imm = R10, -8, int32(AtomicStore)
 		case FormMayGoto:
 			i = Instruction{Op: i.Op}
 		}
-		p := Program{Mov.Reg(R6, R1), st(8, RFP, -8, 1), Mov.Imm(R2, 1), Mov.Imm(R3, 5), Mov.Imm(R0, 0), i}
+		p := Program{Mov.Reg(R6, R1), st(8, R10, -8, 1), Mov.Imm(R2, 1), Mov.Imm(R3, 5), Mov.Imm(R0, 0), i}
 		if i.Op == OpLoadWide {
 			p = append(p, Instruction{})
 		}

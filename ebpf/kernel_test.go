@@ -65,7 +65,7 @@ func generate(seed uint64, n int) Program {
 	g.Emit(Mov.Reg(R6, R1))
 	g.fill(scalars)
 	for slot := range 4 {
-		g.Emit(Store(8, RFP, int16(-8*slot-8), g.scalar()))
+		g.Emit(Store(8, R10, int16(-8*slot-8), g.scalar()))
 	}
 	for g.step = range n {
 		g.Place(g.labels[g.step])
@@ -115,7 +115,7 @@ func (g *generator) random() {
 	case k < 19:
 		g.packet()
 	default:
-		g.Emit(Mov.Reg(R1, R6), Mov.Imm(R2, int32(g.IntN(50))), Mov.Reg(R3, RFP), Add.Imm(R3, -32),
+		g.Emit(Mov.Reg(R1, R6), Mov.Imm(R2, int32(g.IntN(50))), Mov.Reg(R3, R10), Add.Imm(R3, -32),
 			Mov.Imm(R4, int32(g.IntN(32)+1)), CallHelper(HelperSkbLoadBytes))
 		g.fill(scalars[1:6])
 	}
@@ -180,8 +180,8 @@ func (g *generator) condition() Instruction {
 func (g *generator) stack() {
 	size := 1 << g.IntN(4)
 	off := int16(-32 + size*g.IntN(32/size))
-	load := Load(size, g.scalar(), RFP, off)
-	store := Store(size, RFP, off, g.scalar())
+	load := Load(size, g.scalar(), R10, off)
+	store := Store(size, R10, off, g.scalar())
 	switch g.IntN(6) {
 	case 0:
 		g.Emit(load)
@@ -195,7 +195,7 @@ func (g *generator) stack() {
 	case 2:
 		g.Emit(store)
 	case 3:
-		g.Emit(Instruction{Op: store.Op&^7 | Opcode(ClassST), Dst: RFP, Off: off, Imm: int32(g.number())})
+		g.Emit(Instruction{Op: store.Op&^7 | Opcode(ClassST), Dst: R10, Off: off, Imm: int32(g.number())})
 	}
 }
 
@@ -209,9 +209,9 @@ func (g *generator) atomic(size int, off int16) Instruction {
 		op = atomicOps[len(atomicOps)-1-g.IntN(2)]
 	}
 	if op == AtomicLoad {
-		return Atomic(size, op, g.scalar(), off, RFP)
+		return Atomic(size, op, g.scalar(), off, R10)
 	}
-	return Atomic(size, op, RFP, off, g.scalar())
+	return Atomic(size, op, R10, off, g.scalar())
 }
 
 // packet loads from the packet, mostly inside of it, or through one of the windows.

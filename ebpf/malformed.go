@@ -20,6 +20,30 @@ const (
 	WideMapIndexValue          // as WideMapValue, likewise
 )
 
+// fields says which fields a form uses.
+type fields struct{ dst, src, off, imm, writesDst bool }
+
+var formFields = [...]fields{
+	FormALUImm:   {dst: true, off: true, imm: true, writesDst: true},
+	FormALUReg:   {dst: true, src: true, off: true, writesDst: true},
+	FormNeg:      {dst: true, writesDst: true},
+	FormEnd:      {dst: true, imm: true, writesDst: true},
+	FormLoad:     {dst: true, src: true, off: true, writesDst: true},
+	FormStoreImm: {dst: true, off: true, imm: true},
+	FormStoreReg: {dst: true, src: true, off: true},
+	FormLoadAbs:  {imm: true},
+	FormLoadInd:  {src: true, imm: true},
+	FormLoadWide: {dst: true, src: true, imm: true, writesDst: true},
+	FormJump:     {off: true},
+	FormJumpLong: {imm: true},
+	FormCondImm:  {dst: true, off: true, imm: true},
+	FormCondReg:  {dst: true, src: true, off: true},
+	FormCall:     {src: true, imm: true},
+	FormExit:     {},
+	FormAtomic:   {dst: true, src: true, off: true, imm: true},
+	FormMayGoto:  {off: true},
+}
+
 // Malformed says what is wrong with the instruction taken by itself, "" if nothing is: what it accepts has a meaning in
 // RFC 9669 or Linux 6.18. ReasonBadRegister says that it has a meaning but for the registers 11 to 15. The second slot of
 // a wide constant is no instruction: see WideSecond.

@@ -23,7 +23,7 @@ var mnemonicTexts = []struct {
 	{Program{Load(2, R0, R1, 12)}, "ldxh %r0, [%r1+12]"},
 	{Program{Load(8, R0, R1, 0)}, "ldxdw %r0, [%r1]"},
 	{Program{{Op: 0x91, Dst: R0, Src: R1, Off: -2}}, "ldxsb %r0, [%r1-2]"},
-	{Program{Store(4, RFP, -4, R0)}, "stxw [%r10-4], %r0"},
+	{Program{Store(4, R10, -4, R0)}, "stxw [%r10-4], %r0"},
 	{Program{{Op: 0x72, Dst: R1, Off: 3, Imm: -7}}, "stb [%r1+3], -7"},
 	{Program{{Op: OpJump, Off: -2}}, "ja -2"},
 	{Program{{Op: OpJumpLong, Imm: 70000}}, "ja32 +70000"},

@@ -236,10 +236,7 @@ const (
 	numRegs = 11
 )
 
-// RFP is the frame pointer.
-const RFP = R10
-
 func (r Register) String() string { return fmt.Sprintf("r%d", uint8(r)) }
 
-// StackSize is the stack of a program in bytes; it lies below RFP.
+// StackSize is the stack of a program in bytes; it lies below R10.
 const StackSize = 512

@@ -29,7 +29,7 @@ var texts = []struct {
 	{Program{Load(2, R0, R1, 12)}, "r0 = *(u16 *)(r1 + 12)", "(69) r0 = *(u16 *)(r1 +12)"},
 	{Program{Load(8, R0, R1, -32768)}, "r0 = *(u64 *)(r1 - 32768)", "(79) r0 = *(u64 *)(r1 -32768)"},
 	{Program{{Op: 0x91, Dst: R0, Src: R1}}, "r0 = *(s8 *)(r1 + 0)", "(91) r0 = *(s8 *)(r1 +0)"},
-	{Program{Store(4, RFP, -4, R0)}, "*(u32 *)(r10 - 4) = r0", "(63) *(u32 *)(r10 -4) = r0"},
+	{Program{Store(4, R10, -4, R0)}, "*(u32 *)(r10 - 4) = r0", "(63) *(u32 *)(r10 -4) = r0"},
 	{Program{{Op: 0x72, Dst: R1, Off: 3, Imm: -7}}, "*(u8 *)(r1 + 3) = -7", "(72) *(u8 *)(r1 +3) = -7"},
 	{Program{LoadAbs(2, 12)}, "r0 = *(u16 *)skb[12]", "(28) r0 = *(u16 *)skb[12]"},
 	{Program{LoadAbs(4, 0xfffff000)}, "r0 = *(u32 *)skb[-4096]", "(20) r0 = *(u32 *)skb[-4096]"},

@@ -174,7 +174,7 @@ func (c *compiler) move(wide bool, dst, src reg) {
 
 // source returns the register that holds r; the frame pointer has to be computed first.
 func (c *compiler) source(r ebpf.Register) reg {
-	if r == ebpf.RFP {
+	if r == ebpf.R10 {
 		c.lea(regTmp, at(rsp, frameTop))
 		return regTmp
 	}
@@ -183,7 +183,7 @@ func (c *compiler) source(r ebpf.Register) reg {
 
 // address is the memory at r+off.
 func (c *compiler) address(r ebpf.Register, off int16) operand {
-	if r == ebpf.RFP {
+	if r == ebpf.R10 {
 		return at(rsp, frameTop+int32(off))
 	}
 	return at(x86[r], int32(off))

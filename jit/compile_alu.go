@@ -41,7 +41,7 @@ func (c *compiler) mov(ins ebpf.Instruction, info *ebpf.OpInfo) {
 		c.movImm(dst, uint64(uint32(ins.Imm)))
 	case ins.Off != 0:
 		c.loadSigned(info.Wide, int(ins.Off)/8, dst, direct(c.source(ins.Src)))
-	case ins.Src == ebpf.RFP && info.Wide:
+	case ins.Src == ebpf.R10 && info.Wide:
 		c.lea(dst, at(rsp, frameTop))
 	default:
 		c.move(info.Wide, dst, c.source(ins.Src))

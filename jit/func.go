@@ -17,7 +17,8 @@ type Func struct {
 	code   *pages         // nil: interpreted
 	slow   *ebpf.Prepared // the program for the interpreter, where it is interpreted
 	starts []int
-	batch  int // packets per entry into generated code
+	skb    bool // the program looks at the properties of a packet
+	batch  int  // packets per entry into generated code
 	seed   atomic.Uint64
 	why    error
 
@@ -79,7 +80,7 @@ func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFunc(len(p))
+	f := newFunc(p)
 	f.code, f.starts = sealed, starts
 	f.cleanup = runtime.AddCleanup(f, (*pages).free, sealed)
 	return f, nil
@@ -104,9 +105,9 @@ const (
 	batchMax   = 4096
 )
 
-// newFunc makes a Func for a program of so many slots, without anything to run yet.
-func newFunc(slots int) *Func {
-	f := &Func{batch: min(max(batchInsns/slots, batchMin), batchMax)}
+// newFunc makes a Func for the program, without anything to run yet.
+func newFunc(p ebpf.Program) *Func {
+	f := &Func{skb: usesSkb(p), batch: min(max(batchInsns/len(p), batchMin), batchMax)}
 	f.seed.Store(rand.Uint64())
 	f.users.Store(1)
 	return f
@@ -114,13 +115,16 @@ func newFunc(slots int) *Func {
 
 // interpreted makes a Func that interprets a copy of the program.
 func interpreted(p ebpf.Program, why error) *Func {
-	f := newFunc(len(p))
+	f := newFunc(p)
 	f.slow, f.why = ebpf.Prepare(slices.Clone(p), ebpf.User), why
 	return f
 }
 
 // Why returns the reason for which the Func interprets its program; nil if it runs machine code.
 func (f *Func) Why() error { return f.why }
+
+// UsesSkb reports whether the program looks at the properties of a packet; RunBatch needs none where it does not.
+func (f *Func) UsesSkb() bool { return f.skb }
 
 // Code returns a copy of the machine code, and for each slot of the program the place where its code begins. Both are
 // nil for a Func that interprets. The loop over packets stands before and behind.

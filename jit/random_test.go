@@ -135,10 +135,10 @@ func (g *generator) comparison() ebpf.Instruction {
 func (g *generator) stack() {
 	size := pick(g, []int{1, 2, 4, 8})
 	off := int16(-g.IntN(ebpf.StackSize-size+1) - size)
-	base, at := ebpf.RFP, off
+	base, at := ebpf.R10, off
 	if g.IntN(2) == 0 {
 		base, at = ebpf.R5, 0
-		g.b.Emit(ebpf.Mov.Reg(ebpf.R5, ebpf.RFP), ebpf.Add.Imm(ebpf.R5, int32(off)))
+		g.b.Emit(ebpf.Mov.Reg(ebpf.R5, ebpf.R10), ebpf.Add.Imm(ebpf.R5, int32(off)))
 	}
 	store := ebpf.Store(size, base, at, pick(g, numbers[4:]))
 	if g.IntN(2) == 0 {

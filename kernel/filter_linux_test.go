@@ -146,7 +146,7 @@ func TestLoadSocketFaithful(t *testing.T) {
 		{"sign of a byte", ebpf.Program{set(r1, 0x80), with(ebpf.Mov.Reg(r0, r1), 8), ebpf.Return()}, 0xffffff80},
 		{"sign of a half", ebpf.Program{set(r1, 0x8000), with(ebpf.Mov.Reg32(r0, r1), 16), ebpf.Return()}, 0xffff8000},
 		{"sign of a word", ebpf.Program{set(r2, -1), ebpf.Mov.Reg32(r1, r2), with(ebpf.Mov.Reg(r0, r1), 32), ebpf.Rsh.Imm(r0, 32), ebpf.Return()}, 0xffffffff},
-		{"to big-endian", ebpf.Program{set(r0, 0), ebpf.Store(4, ebpf.RFP, -4, r0), set(r0, 0x1234), ebpf.ToBE(r0, 16), ebpf.Return()}, netOrder(0x1234)},
+		{"to big-endian", ebpf.Program{set(r0, 0), ebpf.Store(4, ebpf.R10, -4, r0), set(r0, 0x1234), ebpf.ToBE(r0, 16), ebpf.Return()}, netOrder(0x1234)},
 		{"swap", ebpf.Program{set(r0, 0x1234), {Op: 0xd7, Imm: 16}, ebpf.Return()}, 0x3412},
 	} {
 		t.Run(test.name, func(t *testing.T) {

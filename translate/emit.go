@@ -136,7 +136,7 @@ func (e *emitter) scratch(info *cbpf.OpInfo, k uint32) {
 	off := e.scratchOffset(k)
 	switch info.Writes {
 	case cbpf.A, cbpf.X:
-		e.b.Emit(ebpf.Load(4, destination(info), ebpf.RFP, off))
+		e.b.Emit(ebpf.Load(4, destination(info), ebpf.R10, off))
 		return
 	}
 	e.stack = max(e.stack, -int(off))
@@ -144,7 +144,7 @@ func (e *emitter) scratch(info *cbpf.OpInfo, k uint32) {
 	if info.Reads == cbpf.X {
 		src = regX
 	}
-	e.b.Emit(ebpf.Store(4, ebpf.RFP, off, src))
+	e.b.Emit(ebpf.Store(4, ebpf.R10, off, src))
 }
 
 // load translates loads of packet bytes and of extensions.

@@ -44,7 +44,7 @@ func (u *user) entry(e *emitter) {
 		ebpf.Mov.Reg(u.data, ebpf.R1),
 		ebpf.Mov.Reg(u.caplen, ebpf.R2),
 		ebpf.Mov.Reg(u.wirelen, ebpf.R3),
-		ebpf.Store(8, ebpf.RFP, skbSlot, ebpf.R4),
+		ebpf.Store(8, ebpf.R10, skbSlot, ebpf.R4),
 	)
 }
 
@@ -117,7 +117,7 @@ func (u *user) length(e *emitter, dst ebpf.Register) { e.b.Emit(ebpf.Mov.Reg32(d
 
 func (u *user) field(e *emitter, dst ebpf.Register, off int16) {
 	if u.calls {
-		e.b.Emit(ebpf.Load(8, u.skb, ebpf.RFP, skbSlot))
+		e.b.Emit(ebpf.Load(8, u.skb, ebpf.R10, skbSlot))
 	}
 	e.b.Emit(ebpf.Load(4, dst, u.skb, off))
 }

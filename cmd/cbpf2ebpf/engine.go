@@ -120,20 +120,14 @@ func (f *runFlags) newJIT(p cbpf.Program, link difftest.LinkType) (*engine, erro
 	if why := fn.Why(); why != nil {
 		e.note = fmt.Sprintf("%v; the program is interpreted", why)
 	}
-	needsSkb := readsSkb(r.Program)
 	e.judge = func(c *chunk) error {
 		var skbs []ebpf.SkBuff
-		if needsSkb {
+		if fn.UsesSkb() {
 			skbs = c.properties()
 		}
 		return fn.RunBatch(c.buf, c.descs, skbs, c.verdicts)
 	}
 	return e, nil
-}
-
-// readsSkb reports whether the program looks at anything but the bytes of a packet and their number.
-func readsSkb(p ebpf.Program) bool {
-	return slices.ContainsFunc(p, func(ins ebpf.Instruction) bool { return ins.Src == ebpf.R4 })
 }
 
 // properties lays out the properties of all packets of the chunk.
