@@ -14,6 +14,7 @@ const (
 	ShiftTooFar      Reason = "shift too far"
 	NoSuchWord       Reason = "no such word of scratch memory"
 	JumpOutside      Reason = "jump past the end"
+	JumpBackwards    Reason = "jump backwards"
 	UnknownExtension Reason = "unknown extension"
 	NoReturn         Reason = "program does not end with a return"
 	UnsetWord        Reason = "scratch memory read before it is written"
@@ -102,9 +103,16 @@ func (v *validator) checkImm(pc int, ins bpf.RawInstruction, info *OpInfo) {
 	}
 }
 
-// checkTarget checks a jump over skip instructions. Backward jumps cannot be said: to the kernel they go far forward.
+// checkTarget checks a jump over skip instructions. To the kernel one backwards goes far forward, past the end; those who
+// wrote it, as tcpdump does for protochain, mean the negative number.
 func (v *validator) checkTarget(pc int, name string, skip uint64) {
-	if target := uint64(pc) + 1 + skip; target >= uint64(len(v.prog)) {
+	target := uint64(pc) + 1 + skip
+	back := pc + 1 + int(int32(skip))
+	switch {
+	case target < uint64(len(v.prog)):
+	case back >= 0 && back <= pc:
+		v.fail(pc, JumpBackwards, "to (%03d); the kernel takes forward ones only", back)
+	default:
 		v.fail(pc, JumpOutside, "%s %d, the last instruction is %d", name, target, len(v.prog)-1)
 	}
 }

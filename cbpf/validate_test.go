@@ -41,7 +41,7 @@ var badPrograms = []struct {
 	{"ld", cbpf.Program{{Op: 0x60, K: 16}, retK}, []cbpf.Reason{cbpf.NoSuchWord}, ""},
 	{"ldx", cbpf.Program{{Op: 0x61, K: 0xffffffff}, retK}, []cbpf.Reason{cbpf.NoSuchWord}, "M[4294967295]"},
 	{"ja to the end", cbpf.Program{ja1, retK}, []cbpf.Reason{cbpf.JumpOutside}, "target 2, the last instruction is 1"},
-	{"ja backward", cbpf.Program{tax, {Op: 0x05, K: 0xfffffffe}, retK}, []cbpf.Reason{cbpf.JumpOutside}, "(001) "},
+	{"ja backward", cbpf.Program{tax, {Op: 0x05, K: 0xfffffffe}, retK}, []cbpf.Reason{cbpf.JumpBackwards}, "(001) jump backwards: to (000)"},
 	{"ja at the end", cbpf.Program{{Op: 0x05}}, []cbpf.Reason{cbpf.JumpOutside, cbpf.NoReturn}, ""},
 	{"jt and jf", cbpf.Program{{Op: 0x1d, Jt: 1, Jf: 255}, retK}, []cbpf.Reason{cbpf.JumpOutside, cbpf.JumpOutside}, "jf 256"},
 	{"an extension between two", cbpf.Program{{Op: 0x20, K: 0xfffff001}, retK}, []cbpf.Reason{cbpf.UnknownExtension}, "extension 1, "},

@@ -147,14 +147,12 @@ func prepareXNet(p cbpf.Program, _ LinkType) (*Runner, error) {
 	}, nil
 }
 
-// xnetProgram decodes the program as x/net does, and refuses what does not come back out of it.
+// xnetProgram decodes the program as x/net does, and refuses what that takes for another opcode.
 func xnetProgram(p cbpf.Program) ([]bpf.Instruction, error) {
-	insns := make([]bpf.Instruction, len(p))
-	for pc, raw := range p {
-		insns[pc] = raw.Disassemble()
-		again, err := insns[pc].Assemble()
-		if err != nil || again.Op != raw.Op {
-			return nil, cannot("x/net reads opcode %#02x as something else than it is", raw.Op)
+	insns, losses := cbpf.ToXNet(p)
+	for _, l := range losses {
+		if l.Was.Op != l.Is.Op {
+			return nil, cannot("x/net reads opcode %#02x as something else than it is", l.Was.Op)
 		}
 	}
 	return insns, nil

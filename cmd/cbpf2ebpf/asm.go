@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -78,17 +79,24 @@ labels and comments. It is the exact inverse of disasm.`,
 	return cmd
 }
 
-// dialects are those that disasm writes.
-var dialects = []struct {
-	name    string
-	dialect ebpf.Dialect
-}{{"text", ebpf.LLVM}, {"xlated", ebpf.Xlated}, {"mnemonic", ebpf.Mnemonic}}
+// listings are the forms that disasm writes.
+var listings = []struct {
+	name  string
+	write func(w io.Writer, p ebpf.Program) error
+}{
+	{"text", func(w io.Writer, p ebpf.Program) error { return ebpf.Fprint(w, p, ebpf.LLVM) }},
+	{"xlated", func(w io.Writer, p ebpf.Program) error { return ebpf.Fprint(w, p, ebpf.Xlated) }},
+	{"mnemonic", func(w io.Writer, p ebpf.Program) error { return ebpf.Fprint(w, p, ebpf.Mnemonic) }},
+	{"json", func(w io.Writer, p ebpf.Program) error { return json.NewEncoder(w).Encode(p) }},
+	{"carray", func(w io.Writer, p ebpf.Program) error { return ebpf.WriteC(w, p, sourceName) }},
+	{"go", func(w io.Writer, p ebpf.Program) error { return ebpf.WriteGo(w, p, sourceName) }},
+}
 
 func disasmCommand() *cobra.Command {
 	var from, to, out, order string
 	var names []string
-	for _, d := range dialects {
-		names = append(names, d.name)
+	for _, l := range listings {
+		names = append(names, l.name)
 	}
 	cmd := &cobra.Command{
 		Use:   "disasm [FILE]",
@@ -112,16 +120,16 @@ The bytes are 8 a slot, raw or in hexadecimal digits. Whatever they hold, asm ma
 			if err != nil {
 				return inFile(name, err)
 			}
-			for _, d := range dialects {
-				if d.name == to {
-					return writeWhole(cmd, out, func(w io.Writer) error { return ebpf.Fprint(w, p, d.dialect) })
+			for _, l := range listings {
+				if l.name == to {
+					return writeWhole(cmd, out, func(w io.Writer) error { return l.write(w, p) })
 				}
 			}
-			return usagef("unknown dialect %q; the dialects are %s", to, strings.Join(names, ", "))
+			return usagef("unknown form %q; the forms are %s", to, strings.Join(names, ", "))
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "auto", "`FORM` of the input: auto, raw, hex")
-	cmd.Flags().StringVar(&to, "to", "text", "`DIALECT` of the output: "+strings.Join(names, ", "))
+	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(names, ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&order, "order", "native", "byte `ORDER` of the slots: "+strings.Join(byteOrderNames, ", "))
 	complete(cmd, "from", "auto", "raw", "hex")

@@ -47,7 +47,7 @@ func TestAsmRefuses(t *testing.T) {
 		{"b4", []string{"disasm"}, exitRefused, "stdin: the length of a program is not a multiple of 8 bytes"},
 		{"b4 0", []string{"disasm"}, exitRefused, "stdin: these are not pairs of hexadecimal digits"},
 		{"b4", []string{"disasm", "--from", "morse"}, exitUsage, `unknown form "morse"`},
-		{"", []string{"disasm", "--to", "morse"}, exitUsage, `unknown dialect "morse"; the dialects are text, xlated, mnemonic`},
+		{"", []string{"disasm", "--to", "morse"}, exitUsage, `unknown form "morse"; the forms are text, xlated, mnemonic, json, carray, go`},
 		{"", []string{"asm", "missing.s"}, exitRefused, "missing.s"},
 		{"", []string{"print", filter("ip.d"), "--to", "auto"}, exitUsage, `unknown notation "auto"; the notations are tcpdump, `},
 	} {

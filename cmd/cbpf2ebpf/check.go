@@ -24,14 +24,11 @@ The exit status is 0 if the kernel would accept the program, and 1 if it would n
 			if err != nil {
 				return err
 			}
-			p, name, err := src.program(cmd, args, link)
+			in, err := src.valid(cmd, args, link)
 			if err != nil {
 				return err
 			}
-			if err := cbpf.Validate(p); err != nil {
-				return inFile(name, err)
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: accepted, %d instructions of %d\n", name, len(p), cbpf.MaxInsns)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: accepted, %d instructions of %d\n", in.name, len(in.program), cbpf.MaxInsns)
 			return err
 		},
 	}

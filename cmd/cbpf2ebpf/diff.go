@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/spf13/cobra"
 )
@@ -122,14 +121,11 @@ func (f *diffFlags) programs(cmd *cobra.Command, files []string, traceLink difft
 		if file != "" {
 			one = []string{file}
 		}
-		p, name, err := f.src.program(cmd, one, link)
+		in, err := f.src.valid(cmd, one, link)
 		if err != nil {
 			return nil, err
 		}
-		if err := cbpf.Validate(p); err != nil {
-			return nil, inFile(name, err)
-		}
-		programs = append(programs, difftest.Named{Name: name, Program: p})
+		programs = append(programs, difftest.Named{Name: in.name, Program: in.program})
 	}
 	return programs, nil
 }

@@ -57,45 +57,72 @@ func (s *source) link(otherwise difftest.LinkType) (difftest.LinkType, error) {
 	return l, nil
 }
 
-// program reads the program of a command: from -e, from the file, or from stdin. name is what to call it.
-func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkType) (p cbpf.Program, name string, err error) {
+// input is a classic program and where it comes from.
+type input struct {
+	program cbpf.Program
+	name    string
+	source  *cbpf.Source // nil where there is no text of the user's
+}
+
+// fault says of an error which input it is of, and shows the place in the text, if it has one.
+func (in *input) fault(err error) error {
+	if in.source != nil {
+		err = in.source.Place(err)
+	}
+	return inFile(in.name, err)
+}
+
+// program reads the program of a command: from -e, from the file, or from stdin.
+func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkType) (*input, error) {
 	if cmd.Flags().Changed("expr") {
 		if len(files) > 0 {
-			return nil, "", usagef("both -e and a FILE: %s", files[0])
+			return nil, usagef("both -e and a FILE: %s", files[0])
 		}
-		p, err = compileExpr(s.expr, link)
-		return p, fmt.Sprintf("filter %q", s.expr), err
-	}
-	file := "-"
-	if len(files) > 0 {
-		file = files[0]
+		p, err := compileExpr(s.expr, link)
+		return &input{program: p, name: fmt.Sprintf("filter %q", s.expr)}, err
 	}
 	notation, err := cbpf.NotationByName(s.from)
 	if err != nil {
-		return nil, "", &usageError{err}
+		return nil, &usageError{err}
 	}
-	text, name, err := readText(cmd, file)
+	text, name, err := readText(cmd, fileName(files))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	p, err = cbpf.ParseAs(notation, text)
-	return p, name, inFile(name, err)
+	src, err := cbpf.ParseSource(notation, text)
+	if err != nil {
+		return nil, inFile(name, err)
+	}
+	return &input{program: src.Program, name: name, source: src}, nil
 }
 
-// inFile puts the name of the file before each line of an error.
+// valid is program for commands that want one that the kernel would take.
+func (s *source) valid(cmd *cobra.Command, files []string, link difftest.LinkType) (*input, error) {
+	in, err := s.program(cmd, files, link)
+	if err != nil {
+		return nil, err
+	}
+	return in, in.fault(cbpf.Validate(in.program))
+}
+
+// inFile puts the name of the file before an error, or before each of several, with what each shows of the text.
 func inFile(name string, err error) error {
 	var all cbpf.Errors
-	if !errors.As(err, &all) {
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	var one *cbpf.Error
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &all):
+	case errors.As(err, &one):
+		all = cbpf.Errors{one}
+	default:
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	lines := make([]string, len(all))
-	for i, one := range all {
-		lines[i] = name + ": " + one.Error()
+	var b strings.Builder
+	for _, e := range all {
+		fmt.Fprintf(&b, "%s: %s\n%s", name, e, e.Excerpt())
 	}
-	return errors.New(strings.Join(lines, "\n"))
+	return errors.New(strings.TrimSuffix(b.String(), "\n"))
 }
 
 // readText reads a file, or stdin for "-", and returns what to call it. A person at a terminal is told what is wanted

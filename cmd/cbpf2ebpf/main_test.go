@@ -139,8 +139,8 @@ func TestRefusals(t *testing.T) {
 		{"no such file or command", "", []string{"chekc"}, "no such file or directory; did you mean the command check?"},
 		{"a directory", "", []string{testdata}, testdata + ": is a directory"},
 		{"invalid program", "2,48 0 0 0,21 0 9 1", []string{"check"}, "stdin: "},
-		{"invalid program to run", "1,48 0 0 0", []string{"run", "-r", mixed}, "stdin: (000) program does not end with a return"},
-		{"invalid program to compare", "1,48 0 0 0", []string{"diff", "-r", mixed}, "stdin: (000) program does not end with a return"},
+		{"invalid program to run", "1,48 0 0 0", []string{"run", "-r", mixed}, "stdin: line 1: (000) program does not end with a return"},
+		{"invalid program to compare", "1,48 0 0 0", []string{"diff", "-r", mixed}, "stdin: line 1: (000) program does not end with a return"},
 		{"extension without equivalent", "2,48 0 0 4294963252,22 0 0 0", []string{"--target", "socket"}, `stdin: (000) extension "poff" cannot be had on target socket`},
 		{"no such trace", "", []string{"run", ip, "-r", "/nonexistent/t"}, "open /nonexistent/t: no such file"},
 		{"no trace at all", "", []string{"run", ip, "-r", ip}, "trace " + ip + ": neither pcap nor pcapng: the first bytes are 28303030"},
@@ -172,7 +172,7 @@ func TestCheck(t *testing.T) {
 		require.Contains(t, r.stderr, reason.Error())
 	}
 	for pc := range 3 {
-		require.Contains(t, r.stderr, fmt.Sprintf("stdin: (%03d) ", pc))
+		require.Contains(t, r.stderr, fmt.Sprintf("stdin: line 1: (%03d) ", pc))
 	}
 }
 

@@ -39,13 +39,13 @@ ones and fields without meaning included.`,
 			if err != nil {
 				return err
 			}
-			p, name, err := src.program(cmd, args, link)
+			in, err := src.program(cmd, args, link)
 			if err != nil {
 				return err
 			}
-			text, err := cbpf.Print(p, notation)
+			text, err := cbpf.Print(in.program, notation)
 			if err != nil {
-				return inFile(name, err)
+				return in.fault(err)
 			}
 			return writeWhole(cmd, out, func(w io.Writer) error {
 				_, err := io.WriteString(w, text)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/spf13/cobra"
 )
@@ -76,16 +75,13 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	p, name, err := f.src.program(cmd, args, link)
+	in, err := f.src.valid(cmd, args, link)
 	if err != nil {
 		return err
 	}
-	if err := cbpf.Validate(p); err != nil {
-		return inFile(name, err)
-	}
-	engine, err := prepare(p, link)
+	engine, err := prepare(in.program, link)
 	if err != nil {
-		return inFile(name, err)
+		return in.fault(err)
 	}
 	defer engine.close()
 	if engine.note != "" {

@@ -54,7 +54,16 @@ var outputs = []struct {
 	{"raw", writeRaw},
 	{"hex", writeHex},
 	{"json", writeJSON},
+	{"carray", func(w io.Writer, _ cbpf.Program, r *translate.Result) error {
+		return ebpf.WriteC(w, r.Program, sourceName)
+	}},
+	{"go", func(w io.Writer, _ cbpf.Program, r *translate.Result) error {
+		return ebpf.WriteGo(w, r.Program, sourceName)
+	}},
 }
+
+// sourceName is what programs are called in C and Go sources.
+const sourceName = "filter"
 
 func translateCommand() *cobra.Command {
 	var src source
@@ -94,18 +103,18 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if to == "raw" && out == "" && isTerminal(cmd.OutOrStdout()) {
 		return usagef("raw bytes would upset the terminal: give -o FILE, or --to hex")
 	}
-	p, name, err := src.program(cmd, args, link)
+	in, err := src.program(cmd, args, link)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
 	}
 	if err != nil {
 		return err
 	}
-	r, err := translate.Translate(p, opts)
+	r, err := translate.Translate(in.program, opts)
 	if err != nil {
-		return inFile(name, err)
+		return in.fault(err)
 	}
-	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, p, r) })
+	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, in.program, r) })
 }
 
 func outputNames() []string {
