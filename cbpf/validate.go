@@ -28,7 +28,10 @@ const maxViolations = 100
 //
 // An accepted program may still fail to load: the kernel limits the memory of a socket and the reach of the jumps after
 // its own conversion.
-func Validate(p Program) error {
+func Validate(p Program) error { return validate(p, func(*validator, int, bpf.RawInstruction) {}) }
+
+// validate applies the rules of Validate, and one more to each instruction.
+func validate(p Program, more func(v *validator, pc int, ins bpf.RawInstruction)) error {
 	v := validator{prog: p, unset: 0xffff, masks: make([]uint16, len(p))}
 	switch {
 	case len(p) == 0:
@@ -38,6 +41,7 @@ func Validate(p Program) error {
 	}
 	for pc := 0; pc < len(p) && len(v.errs) < maxViolations; pc++ {
 		v.check(pc, p[pc])
+		more(&v, pc, p[pc])
 		v.flow(pc, p[pc])
 	}
 	if last := len(p) - 1; last >= 0 && !isReturn(p[last].Op) {
