@@ -29,9 +29,6 @@ func newSocket(_ cbpf.Program, p paths, _ Options) access {
 	return socket{forget: p.visits > maxPathInsns}
 }
 
-// socketEnds: the legacy loads find out for themselves.
-func socketEnds(uint32, int) bool { return false }
-
 func (s socket) entry(e *emitter) {
 	e.b.Emit(ebpf.Mov.Reg(regCtx, ebpf.R1))
 	if s.forget {
@@ -49,13 +46,12 @@ func (s socket) join(e *emitter) {
 	}
 }
 
-// scratchOffset puts the words below each other, as the kernel's own translation does; where the verifier shall not follow
-// them, into the upper halves of 8 bytes each.
+// scratchOffset puts the words where the verifier shall not follow them into the upper halves of 8 bytes each.
 func (s socket) scratchOffset(k uint32) int16 {
 	if s.forget {
 		return -8*int16(k) - 4
 	}
-	return -4 * (int16(k) + 1)
+	return wordBelow(k)
 }
 
 func (socket) loadAbs(e *emitter, size int, k uint32) { e.b.Emit(ebpf.LoadAbs(size, k)) }

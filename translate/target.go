@@ -17,17 +17,22 @@ const (
 	User Target = iota
 	// Socket is BPF_PROG_TYPE_SOCKET_FILTER: r1 = struct __sk_buff. Needs Linux 5.1.
 	Socket
+	// Seccomp is for filters of system calls: r1 = struct seccomp_data, in host order. No hook of the kernel takes extended
+	// programs for it; they are for user space.
+	Seccomp
 )
 
 // targets is the table of what there is to know of each target.
 var targets = [...]struct {
 	name   string
 	abi    ebpf.ABI
+	valid  func(cbpf.Program) error      // the rules that programs have to obey
 	ends   func(k uint32, size int) bool // see paths: loads that no packet can satisfy
 	access func(cbpf.Program, paths, Options) access
 }{
-	User:   {"user", ebpf.User, userEnds, newUser},
-	Socket: {"socket", ebpf.Socket, socketEnds, newSocket},
+	User:    {"user", ebpf.User, cbpf.Validate, userEnds, newUser},
+	Socket:  {"socket", ebpf.Socket, cbpf.Validate, neverEnds, newSocket},
+	Seccomp: {"seccomp", ebpf.Seccomp, cbpf.ValidateSeccomp, neverEnds, newSeccomp},
 }
 
 func (t Target) String() string {
@@ -39,6 +44,9 @@ func (t Target) String() string {
 
 // ABI is how programs of the target are entered.
 func (t Target) ABI() ebpf.ABI { return targets[t].abi }
+
+// neverEnds is for targets whose loads find out for themselves.
+func neverEnds(uint32, int) bool { return false }
 
 // known reports an error for a number that is no target.
 func (t Target) known() error {

@@ -39,16 +39,17 @@ type Stats struct {
 	Stack   int // bytes of stack used
 }
 
-// Translate turns p into an extended program for the target. It returns cbpf.Errors where the kernel would refuse p, an
-// *UnsupportedError where the target cannot express it. The verdict is the uint32 in r0 at exit.
+// Translate turns p into an extended program for the target. It returns cbpf.Errors where the kernel would refuse p (for
+// Seccomp, where seccomp(2) would), an *UnsupportedError where the target cannot express it. The verdict is the uint32 in
+// r0 at exit.
 func Translate(p cbpf.Program, opts Options) (*Result, error) {
-	if err := cbpf.Validate(p); err != nil {
-		return nil, err
-	}
 	if err := opts.Target.known(); err != nil {
 		return nil, err
 	}
 	target := &targets[opts.Target]
+	if err := target.valid(p); err != nil {
+		return nil, err
+	}
 	paths := findPaths(p, target.ends)
 	e := newEmitter(p, opts.Target, paths, target.access(p, paths, opts))
 	if err := e.emit(); err != nil {

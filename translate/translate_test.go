@@ -63,9 +63,9 @@ func TestRefusesWhatTheKernelRefuses(t *testing.T) {
 
 func TestUnknownTarget(t *testing.T) {
 	_, err := translate.Translate(cbpf.Program{{Op: cbpf.OpRetK}}, translate.Options{Target: 99})
-	require.ErrorContains(t, err, "unknown target 99; the targets are user, socket")
+	require.ErrorContains(t, err, "unknown target 99; the targets are user, socket, seccomp")
 	_, err = translate.ParseTarget("xpd")
-	require.ErrorContains(t, err, `unknown target "xpd"; the targets are user, socket`)
+	require.ErrorContains(t, err, `unknown target "xpd"; the targets are user, socket, seccomp`)
 	for _, name := range translate.TargetNames() {
 		target, err := translate.ParseTarget(name)
 		require.NoError(t, err)

@@ -64,8 +64,10 @@ func (u *user) offset(k uint32) uint32 {
 
 func (u *user) join(*emitter) {}
 
-// scratchOffset puts the words below each other, as the kernel's own translation does.
-func (u *user) scratchOffset(k uint32) int16 { return -4 * (int16(k) + 1) }
+func (u *user) scratchOffset(k uint32) int16 { return wordBelow(k) }
+
+// wordBelow puts M[k] below M[k-1], as the kernel's own translation does.
+func wordBelow(k uint32) int16 { return -4 * (int16(k) + 1) }
 
 func (u *user) loadAbs(e *emitter, size int, k uint32) {
 	u.loadConst(e, regA, size, k)

@@ -44,15 +44,25 @@ func (c *chunk) fill(trace *difftest.Trace) error {
 				trace.Name(), c.first+len(c.records)+1, rec.Link, trace.Link())
 			break
 		}
-		c.descs = append(c.descs, jit.Desc{Off: uint32(len(c.buf)), CapLen: uint32(len(rec.Data)), WireLen: rec.WireLen})
-		c.buf = append(c.buf, rec.Data...)
-		c.records = append(c.records, rec)
+		c.add(rec)
 	}
+	c.ready()
+	return err
+}
+
+// add appends a packet, whose data it copies.
+func (c *chunk) add(rec difftest.Record) {
+	c.descs = append(c.descs, jit.Desc{Off: uint32(len(c.buf)), CapLen: uint32(len(rec.Data)), WireLen: rec.WireLen})
+	c.buf = append(c.buf, rec.Data...)
+	c.records = append(c.records, rec)
+}
+
+// ready makes the chunk fit to be judged, when all packets are there.
+func (c *chunk) ready() {
 	for i, d := range c.descs {
 		c.records[i].Data = c.buf[d.Off : d.Off+d.CapLen]
 	}
 	c.verdicts = slices.Grow(c.verdicts[:0], len(c.records))[:len(c.records)]
-	return err
 }
 
 // engine judges chunks.

@@ -109,9 +109,12 @@ func (s *source) valid(cmd *cobra.Command, files []string, link difftest.LinkTyp
 func inFile(name string, err error) error {
 	var all cbpf.Errors
 	var one *cbpf.Error
+	var usage *usageError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &usage):
+		return err
 	case errors.As(err, &all):
 	case errors.As(err, &one):
 		all = cbpf.Errors{one}

@@ -91,7 +91,7 @@ func TestUsage(t *testing.T) {
 		{"level", []string{ip, "-O2"}, "-O2: this version has only -O0, the plain translation"},
 		{"level is no number", []string{ip, "-Ox"}, `invalid argument "x" for "-O, --optimize" flag`},
 		{"link type", []string{ip, "--linktype", "zzz"}, `unknown link type "zzz"; the link types are NULL, EN10MB, `},
-		{"no trace", []string{"run", ip}, "no trace: give -r TRACE\ntry: cbpf2ebpf run --help"},
+		{"no trace", []string{"run", ip}, "or --syscall CALL for a seccomp filter\ntry: cbpf2ebpf run --help"},
 		{"no trace to compare on", []string{"diff", ip}, "no trace: give -r TRACE\ntry: cbpf2ebpf diff --help"},
 		{"no argument", []string{"run", "-r"}, "flag needs an argument: 'r' in -r"},
 		{"all from stdin", []string{"run", "-r", "-"}, "program and trace cannot both come from stdin"},

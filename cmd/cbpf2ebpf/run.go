@@ -19,21 +19,27 @@ type runFlags struct {
 	engine   string
 	verdicts bool
 	count    bool
+	syscalls []string
+	archs    []string
 }
 
 func runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run [FILE] -r TRACE",
-		Short: "Run a program over a packet trace",
-		Long: `Run a program over a pcap or pcapng trace.
+		Use:   "run [FILE] -r TRACE | --syscall CALL",
+		Short: "Run a program over a packet trace, or a seccomp filter on system calls",
+		Long: `Run a program over a pcap or pcapng trace, or a seccomp filter on system calls.
 
 The program is translated and, by default, compiled to machine code; where that is not possible it is
 interpreted, and a note on stderr says so. A packet matches if its verdict is not 0. What is written
-with -w is what a capture would keep: of each matching packet as many bytes as the verdict says.`,
+with -w is what a capture would keep: of each matching packet as many bytes as the verdict says.
+
+With --syscall the program is a seccomp filter, and its action is printed for each call. Arguments are numbers
+or names of constants as C has them; those that are missing are 0.`,
 		Example: `  cbpf2ebpf run filter.d -r trace.pcap --count
   cbpf2ebpf run -e 'tcp port 80' -r trace.pcap -w web.pcap
-  tcpdump -d 'icmp' | cbpf2ebpf run -r trace.pcap --engine kernel --verdicts`,
+  tcpdump -d 'icmp' | cbpf2ebpf run -r trace.pcap --engine kernel --verdicts
+  cbpf2ebpf run filter.bin --syscall 'openat(AT_FDCWD, 0, O_RDONLY)' --syscall 'i386:socketcall(1)'`,
 		Args: atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
@@ -44,14 +50,22 @@ with -w is what a capture would keep: of each matching packet as many bytes as t
 	cmd.Flags().StringVar(&f.engine, "engine", "jit", "`ENGINE` that runs the program: "+strings.Join(engineNames(), ", "))
 	cmd.Flags().BoolVar(&f.verdicts, "verdicts", false, "print the verdict of each packet, one decimal number a line")
 	cmd.Flags().BoolVar(&f.count, "count", false, "print nothing but the number of packets that match")
+	cmd.Flags().StringArrayVar(&f.syscalls, "syscall", nil, "`CALL` to run a seccomp filter on; may be given more than once")
+	archFlag(cmd, &f.archs, "`ARCH` of the calls")
 	complete(cmd, "engine", engineNames()...)
 	return cmd
 }
 
 func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	switch {
+	case f.trace == "" && len(f.syscalls) > 0 && f.out == "" && !f.count:
+		return f.runSyscalls(cmd, args)
+	case len(f.syscalls) > 0:
+		return usagef("--syscall goes with neither -r nor -w nor --count")
+	case len(f.archs) > 0:
+		return usagef("--arch goes with --syscall")
 	case f.trace == "":
-		return usagef("no trace: give -r TRACE")
+		return usagef("no trace: give -r TRACE, or --syscall CALL for a seccomp filter")
 	case f.trace == "-" && !cmd.Flags().Changed("expr") && (len(args) == 0 || args[0] == "-"):
 		return usagef("program and trace cannot both come from stdin")
 	case f.verdicts && f.count:
