@@ -113,8 +113,8 @@ func TestWriteGo(t *testing.T) {
 	defer os.RemoveAll(dir)
 	source := filepath.Join(dir, "main.go")
 	require.NoError(t, os.WriteFile(source, []byte(b.String()), 0o600))
-	out, err := exec.Command("go", "run", "./"+source).CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	out, err := exec.Command("go", "run", "./"+source).Output()
+	require.NoError(t, err, "%s", err)
 	require.Equal(t, hex.EncodeToString(Encode(p, binary.LittleEndian)), string(out))
 }
 
