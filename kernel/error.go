@@ -29,6 +29,7 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailab
 const (
 	needExtended = "Linux 4.12, and root or CAP_BPF"
 	needClassic  = "Linux, with AF_UNIX sockets allowed"
+	needSeccomp  = "Linux 5.0, for verdicts on x86-64 and outside of other seccomp filters"
 )
 
 // TooLongError says that packet data do not fit through this way into the kernel.

@@ -63,10 +63,7 @@ func attach(fd int, p cbpf.Program) error {
 	if len(p) > math.MaxUint16 {
 		return attachError(p, unix.EINVAL)
 	}
-	filter := make([]unix.SockFilter, len(p))
-	for i, ins := range p {
-		filter[i] = unix.SockFilter{Code: ins.Op, Jt: ins.Jt, Jf: ins.Jf, K: ins.K}
-	}
+	filter := sockFilter(p)
 	prog := unix.SockFprog{Len: uint16(len(p)), Filter: unsafe.SliceData(filter)}
 	return attachError(p, unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog))
 }
