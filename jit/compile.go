@@ -153,10 +153,8 @@ func (c *compiler) insn(pc int) {
 		c.movImm(x86[ins.Dst], uint64(uint32(ins.Imm))|uint64(uint32(c.prog[pc+1].Imm))<<32)
 	case ebpf.FormLoad:
 		c.memLoad(pc, ins, info)
-	case ebpf.FormStoreImm:
-		c.storeImm(info.Size, c.address(ins.Dst, ins.Off), ins.Imm)
-	case ebpf.FormStoreReg:
-		c.memStore(ins, info)
+	case ebpf.FormStoreImm, ebpf.FormStoreReg:
+		c.memStore(pc, ins, info)
 	case ebpf.FormCondImm, ebpf.FormCondReg, ebpf.FormJump, ebpf.FormJumpLong:
 		c.branch(pc, ins, info)
 	case ebpf.FormCall:

@@ -2,12 +2,9 @@ package jit
 
 import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 
-// memLoad compiles a load. What the checker could not prove is checked here.
+// memLoad compiles a load.
 func (c *compiler) memLoad(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
-	from := c.address(ins.Src, ins.Off)
-	if !c.facts.Proved[pc] {
-		c.guard(pc, from, info.Size)
-	}
+	from := c.accessed(pc, ins.Src, ins.Off, info.Size)
 	if info.Signed {
 		c.loadSigned(true, info.Size, x86[ins.Dst], from)
 		return
@@ -15,9 +12,23 @@ func (c *compiler) memLoad(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 	c.load(info.Size, x86[ins.Dst], from)
 }
 
-// memStore compiles a store; the checker takes none but those to proved places of the stack.
-func (c *compiler) memStore(ins ebpf.Instruction, info *ebpf.OpInfo) {
-	c.store(info.Size, c.address(ins.Dst, ins.Off), c.source(ins.Src))
+// memStore compiles a store.
+func (c *compiler) memStore(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
+	to := c.accessed(pc, ins.Dst, ins.Off, info.Size)
+	if info.Form == ebpf.FormStoreImm {
+		c.storeImm(info.Size, to, ins.Imm)
+		return
+	}
+	c.store(info.Size, to, c.source(ins.Src))
+}
+
+// accessed is the memory that the instruction at pc accesses. What the checker could not prove is checked here.
+func (c *compiler) accessed(pc int, base ebpf.Register, off int16, n int) operand {
+	m := c.address(base, off)
+	if !c.facts.Proved[pc] {
+		c.guard(pc, m, n)
+	}
+	return m
 }
 
 // guard leaves unless the n bytes lie in the memory that their address belongs to.

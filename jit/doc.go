@@ -1,5 +1,5 @@
-// Package jit turns extended BPF programs of the User ABI into x86-64 machine code and runs it inside the Go process,
-// without cgo.
+// Package jit turns extended BPF programs into x86-64 machine code and runs it inside the Go process, without cgo.
+// [Compile] takes programs of the ABI User, [CompileSeccomp] and [CompileBuffer] those of two others.
 //
 // [Compile] makes a [Func]: sealed code pages that hold the program and a loop over packets around it. [Func.RunBatch]
 // runs many packets in one entry, which is where the speed is; [Func.Run] runs one. Both may be called from many

@@ -69,6 +69,9 @@ func Compile(p ebpf.Program) (*Func, error) { return compile(p, ebpf.User, 0) }
 // *FaultError.
 func CompileSeccomp(p ebpf.Program) (*Func, error) { return compile(p, ebpf.Seccomp, ebpf.SeccompSize) }
 
+// CompileBuffer is Compile for the ABI Buffer: the program may write to the packet.
+func CompileBuffer(p ebpf.Program) (*Func, error) { return compile(p, ebpf.Buffer, 0) }
+
 // compile makes machine code that takes packets of at least so many bytes.
 func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
 	facts, err := ebpf.Check(p, abi)

@@ -77,9 +77,13 @@ func TestConformancePlugin(t *testing.T) {
 	require.Equal(t, "2d\n", succeed(t, add, "conformance-plugin", "aa bb cc"))
 	require.Equal(t, "2d\n", succeed(t, add, "conformance-plugin", "aabbcc", "--jit"))
 	require.Equal(t, "7\n", succeed(t, store, "conformance-plugin", "00"))
-	r := cli(store, "conformance-plugin", "00", "--jit")
+	require.Equal(t, "7\n", succeed(t, store, "conformance-plugin", "00", "--jit"))
+	r := cli(store, "conformance-plugin", "", "--jit")
 	require.Equal(t, exitRefused, r.status)
-	require.Contains(t, r.stderr, "this memory cannot be written")
+	require.Contains(t, r.stderr, "insn 0: the access leaves its memory")
+	r = cli("05 00 ff ff 00 00 00 00", "conformance-plugin", "--jit") // goto -1
+	require.Equal(t, exitRefused, r.status)
+	require.Contains(t, r.stderr, "the jump goes backwards")
 	require.Equal(t, exitRefused, cli("zz", "conformance-plugin").status)
 	require.True(t, strings.HasPrefix(cli("95", "conformance-plugin").stderr, "cbpf2ebpf: "))
 }

@@ -18,8 +18,8 @@ func conformanceCommand() *cobra.Command {
 
 A program in hexadecimal comes on stdin, the memory that it works on as an argument in hexadecimal; r0 is
 printed in hexadecimal. r1 points at the memory and r2 holds its length. What this engine does not
-support is told on stderr, with exit status 1: the JIT runs what translations are made of, and no
-writes to memory, loops or calls between functions.`,
+support is told on stderr, with exit status 1: the JIT takes no loops, atomic operations or calls between
+functions.`,
 		Example: `  bpf_conformance_runner --test_file_directory tests --plugin_path cbpf2ebpf --plugin_options conformance-plugin
   echo 'b7 00 00 00 2a 00 00 00 95 00 00 00 00 00 00 00' | cbpf2ebpf conformance-plugin --jit`,
 		Args: atMostOneFile,
@@ -62,7 +62,7 @@ func conformanceJIT(program, memory string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := jit.Compile(p)
+	f, err := jit.CompileBuffer(p)
 	if err != nil {
 		return 0, err
 	}
