@@ -35,7 +35,8 @@ interpreted, and a note on stderr says so. A packet matches if its verdict is no
 with -w is what a capture would keep: of each matching packet as many bytes as the verdict says.
 
 With --syscall the program is a seccomp filter, and its action is printed for each call. Arguments are numbers
-or names of constants as C has them; those that are missing are 0.`,
+or names of constants as C has them; those that are missing are 0. With --engine kernel a child process
+installs the filter and makes the calls, which the filter keeps from being executed.`,
 		Example: `  cbpf2ebpf run filter.d -r trace.pcap --count
   cbpf2ebpf run -e 'tcp port 80' -r trace.pcap -w web.pcap
   tcpdump -d 'icmp' | cbpf2ebpf run -r trace.pcap --engine kernel --verdicts

@@ -11,6 +11,7 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/jit"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 	"github.com/spf13/cobra"
 )
@@ -85,10 +86,15 @@ type syscallEngine struct {
 	close   func() error
 }
 
-// syscallEngine makes the engine that the flags name. For the target seccomp it gets struct seccomp_data as it is, for the
-// others as a packet of 64 bytes whose words are big-endian.
+// syscallEngine makes the engine that the flags name. The kernel installs the filter in a child process. A translation for
+// the target seccomp gets struct seccomp_data as it is, one for another target as a packet of 64 bytes whose words are
+// big-endian.
 func (f *runFlags) syscallEngine(p cbpf.Program) (*syscallEngine, error) {
-	if f.t.target == "" && (f.engine == "jit" || f.engine == "interp") {
+	switch {
+	case f.t.target != "":
+	case f.engine == "kernel":
+		return &syscallEngine{func(d *cbpf.SeccompData) (uint32, error) { return kernel.SeccompVerdict(p, d) }, nil}, nil
+	case f.engine == "jit" || f.engine == "interp":
 		f.t.target = translate.Seccomp.String()
 	}
 	if f.t.target != translate.Seccomp.String() {

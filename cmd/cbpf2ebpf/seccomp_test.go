@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
 )
 
 // readOnly allows read(2) of x86-64 up to 4095 bytes and write(2), and kills for all else.
@@ -49,6 +51,9 @@ func TestRunSyscalls(t *testing.T) {
 		{"--engine", "interp", "--target", "socket"}, {"--engine", "interp", "--target", "seccomp"},
 	} {
 		require.Equal(t, want, succeed(t, readOnly, append(calls, engine...)...), "%q", engine)
+	}
+	if err := kernel.SeccompAvailable(); err == nil {
+		require.Equal(t, want, succeed(t, readOnly, append(calls, "--engine", "kernel")...))
 	}
 	require.Equal(t, "2147418112\n2147483648\n2147418112\n2147483648\n", succeed(t, readOnly, append(calls, "--verdicts")...))
 	require.Equal(t, "write(): KILL_PROCESS\n", succeed(t, readOnly, "run", "--syscall", "write()", "--arch", "aarch64"))
