@@ -8,24 +8,32 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
 
-// extendedPacket is the packet as extended programs get it. Data is shared.
-func extendedPacket(pkt *cbpf.Packet) *ebpf.Packet {
-	return &ebpf.Packet{
+// converter turns packets into those that extended programs get. It uses the same memory for each.
+type converter struct {
+	pkt ebpf.Packet
+	skb ebpf.SkBuff
+}
+
+// packet returns the packet as extended programs get it, until the next call. Data is shared.
+func (c *converter) packet(pkt *cbpf.Packet) *ebpf.Packet {
+	c.skb = SkBuff(pkt)
+	c.pkt = ebpf.Packet{
 		Data:    pkt.Data,
 		WireLen: pkt.WireLen,
-		Skb:     SkBuff(pkt),
+		Skb:     &c.skb,
 		Head:    pkt.Meta.Head,
 		NetOff:  pkt.Meta.NetOff,
 		NoLink:  pkt.Meta.NoLink,
 		CPU:     pkt.Meta.CPU,
 		Random:  pkt.Meta.Random,
 	}
+	return &c.pkt
 }
 
 // SkBuff lays the properties of a packet out as extended programs find them.
-func SkBuff(pkt *cbpf.Packet) *ebpf.SkBuff {
+func SkBuff(pkt *cbpf.Packet) ebpf.SkBuff {
 	m := &pkt.Meta
-	skb := &ebpf.SkBuff{
+	skb := ebpf.SkBuff{
 		Len:          pkt.WireLen,
 		PktType:      uint32(m.PktType & 7), // a field of three bits
 		Mark:         m.Mark,

@@ -45,9 +45,9 @@ func prepareInterp(target translate.Target) func(cbpf.Program, LinkType) (*Runne
 		if err != nil {
 			return nil, err
 		}
-		prepared := ebpf.Prepare(x, target.ABI())
+		prepared, convert := ebpf.Prepare(x, target.ABI()), &converter{}
 		r := &Runner{Verdict: func(pkt *cbpf.Packet) (uint32, error) {
-			r0, err := prepared.Run(extendedPacket(pkt))
+			r0, err := prepared.Run(convert.packet(pkt))
 			return uint32(r0), err
 		}}
 		if target == translate.User {
@@ -72,9 +72,10 @@ func prepareJIT(p cbpf.Program, link LinkType) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	convert := &converter{}
 	return &Runner{
 		Verdict: func(pkt *cbpf.Packet) (uint32, error) {
-			r0, err := f.Run(extendedPacket(pkt))
+			r0, err := f.Run(convert.packet(pkt))
 			return uint32(r0), err
 		},
 		Sees:  userView(opts),

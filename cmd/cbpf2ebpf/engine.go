@@ -144,7 +144,7 @@ func (f *runFlags) newJIT(p cbpf.Program, link difftest.LinkType) (*engine, erro
 func (c *chunk) properties() []ebpf.SkBuff {
 	c.skbs = c.skbs[:0]
 	for i := range c.records {
-		c.skbs = append(c.skbs, *difftest.SkBuff(&c.records[i].Packet))
+		c.skbs = append(c.skbs, difftest.SkBuff(&c.records[i].Packet))
 	}
 	return c.skbs
 }
