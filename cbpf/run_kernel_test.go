@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,8 +16,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// AskKernel skips the test where the kernel is not to be asked.
+func AskKernel(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CBPF2EBPF_NO_KERNEL") != "" {
+		t.Skip("skipped: the kernel is not to be asked: CBPF2EBPF_NO_KERNEL is set")
+	}
+}
+
+var given atomic.Int64
+
+// Breathe is called for each filter given to the kernel, and now and then waits until it has begun to free earlier ones.
+// It frees each in a work item of its own, and Linux 6.18 can come to a standstill where a thousand of them are due.
+func Breathe() {
+	const (
+		every            = 128
+		membarrierGlobal = 1 // MEMBARRIER_CMD_GLOBAL: return after a grace period
+	)
+	if given.Add(1)%every == 0 {
+		_, _, _ = unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0)
+	}
+}
+
 // attachFilter sets the filter of a socket, which is the kernel's own checker and engine of classic programs.
 func attachFilter(fd int, p Program) error {
+	Breathe()
 	rows := make([]unix.SockFilter, len(p))
 	for i, ins := range p {
 		rows[i] = unix.SockFilter{Code: ins.Op, Jt: ins.Jt, Jf: ins.Jf, K: ins.K}
@@ -30,6 +55,7 @@ type unixPair struct{ send, receive int }
 
 func newUnixPair(t *testing.T) unixPair {
 	t.Helper()
+	AskKernel(t)
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		t.Skipf("no AF_UNIX sockets to ask the kernel with: %v", err)

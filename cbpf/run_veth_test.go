@@ -27,6 +27,7 @@ type link struct {
 // newLink leaves the thread in the new namespace; it ends with the test, and the namespace and the devices with it.
 func newLink(t *testing.T) link {
 	t.Helper()
+	AskKernel(t)
 	ip, err := exec.LookPath("ip")
 	if err != nil {
 		t.Skip("the ip command is missing: nothing to make virtual devices with")

@@ -39,6 +39,7 @@ func TestValidateAgreesWithTheKernel(t *testing.T) {
 type kernel struct{ fd int }
 
 func openKernel(t *testing.T) kernel {
+	cbpf.AskKernel(t)
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Skipf("no socket to attach a filter to: %v", err)
@@ -54,6 +55,7 @@ func openKernel(t *testing.T) kernel {
 // attach returns the kernel's answer. The classic rules are checked before memory is charged, so that a lack of memory
 // means acceptance.
 func (k kernel) attach(p cbpf.Program) error {
+	cbpf.Breathe()
 	rows := make([]unix.SockFilter, len(p), len(p)+1)
 	for i, ins := range p {
 		rows[i] = unix.SockFilter{Code: ins.Op, Jt: ins.Jt, Jf: ins.Jf, K: ins.K}

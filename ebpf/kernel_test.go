@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	cilium "github.com/cilium/ebpf"
@@ -35,6 +36,9 @@ func load(p Program, level cilium.LogLevel) (*cilium.Program, error) {
 
 // needKernel skips the test where programs cannot be loaded.
 func needKernel(t *testing.T) {
+	if os.Getenv("CBPF2EBPF_NO_KERNEL") != "" {
+		t.Skip("skipped: the kernel is not to be asked: CBPF2EBPF_NO_KERNEL is set")
+	}
 	prog, err := load(Program{Mov.Imm(R0, 0), Return()}, 0)
 	if err != nil {
 		t.Skipf("the kernel does not load a trivial program for us: %v", err)

@@ -28,6 +28,9 @@ type Classic struct {
 // more than two verdicts, for they might change between two runs. A kernel that cannot be asked is an
 // *UnavailableError.
 func AttachClassic(p cbpf.Program) (*Classic, error) {
+	if err := switchedOff(); err != nil {
+		return nil, err
+	}
 	if err := CheckClassic(p); err != nil {
 		return nil, err
 	}
@@ -101,6 +104,9 @@ func (c *Classic) Close() error {
 // CheckClassic returns nil if SO_ATTACH_FILTER takes the program, an *AttachError if it refuses, and an *UnavailableError
 // where it cannot be asked.
 func CheckClassic(p cbpf.Program) error {
+	if err := switchedOff(); err != nil {
+		return err
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return &UnavailableError{Op: "make a socket", Need: needClassic, Err: err}

@@ -28,6 +28,10 @@ type Filter struct {
 // LoadSocket loads a program of the ABI ebpf.Socket. A refusal is a *VerifierError or a *SlotError, a kernel that cannot
 // be asked an *UnavailableError. The licence may be empty; "GPL" opens helpers that no translation needs.
 func LoadSocket(p ebpf.Program, licence string) (*Filter, error) {
+	if err := switchedOff(); err != nil {
+		return nil, err
+	}
+	breathe()
 	liftMemlock()
 	insns, err := instructions(p)
 	if err != nil {

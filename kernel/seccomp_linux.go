@@ -18,6 +18,10 @@ import (
 // kernel judges a second program with a listener, and then does not install it, for a thread may have one only
 // (seccomp_set_mode_filter in kernel/seccomp.c, Linux 6.18).
 func CheckSeccomp(p cbpf.Program) error {
+	if err := switchedOff(); err != nil {
+		return err
+	}
+	breathe()
 	if len(p) > math.MaxUint16 {
 		return attachError(p, unix.EINVAL)
 	}

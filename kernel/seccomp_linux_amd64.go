@@ -40,6 +40,10 @@ func SeccompVerdict(p cbpf.Program, d *cbpf.SeccompData) (uint32, error) {
 // the instruction pointer, an architecture other than x86-64, and the numbers of uretprobe and uprobe, which never get to a
 // filter.
 func SeccompVerdicts(p cbpf.Program, data []cbpf.SeccompData) ([]uint32, error) {
+	if err := switchedOff(); err != nil {
+		return nil, err
+	}
+	breathe()
 	if err := filtered(); err != nil {
 		return nil, &UnavailableError{Op: "run a seccomp filter", Need: needSeccomp, Err: err}
 	}

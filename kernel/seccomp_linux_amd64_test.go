@@ -62,25 +62,11 @@ func TestValidateSeccompAgreesWithTheKernel(t *testing.T) {
 func agreeSeccomp(t *testing.T, p cbpf.Program) bool {
 	t.Helper()
 	ours, theirs := cbpf.ValidateSeccomp(p), CheckSeccomp(p)
-	pace()
 	if theirs != nil {
 		require.ErrorIs(t, theirs, ReasonRefused)
 	}
 	require.Equal(t, ours == nil, theirs == nil, "ValidateSeccomp: %v\nkernel: %v\n%v", ours, theirs, p)
 	return ours == nil
-}
-
-// checks counts the programs that were judged.
-var checks int
-
-// pace waits for the kernel after each 200 programs. It frees compiled programs later, each in a work of its own, and Linux
-// 6.18 comes to a standstill where more than a thousand are due on one CPU: all workers then wait for one that waits for
-// another worker (bpf_prog_free_deferred, bpf_prog_pack_free, __purge_vmap_area_lazy).
-func pace() {
-	const membarrierGlobal = 1 // MEMBARRIER_CMD_GLOBAL, which waits for a grace period
-	if checks++; checks%200 == 0 {
-		_, _, _ = unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0)
-	}
 }
 
 // randomFilter returns a seccomp filter; one that breaks a rule now and then, if broken.

@@ -63,6 +63,7 @@ func attach(fd int, p cbpf.Program) error {
 	if len(p) > math.MaxUint16 {
 		return attachError(p, unix.EINVAL)
 	}
+	breathe()
 	filter := sockFilter(p)
 	prog := unix.SockFprog{Len: uint16(len(p)), Filter: unsafe.SliceData(filter)}
 	return attachError(p, unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog))
