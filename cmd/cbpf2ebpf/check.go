@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
@@ -17,7 +18,8 @@ func checkCommand() *cobra.Command {
 		Short: "Accept or refuse a program as the kernel would, with every reason",
 		Long: `Accept or refuse a program as SO_ATTACH_FILTER would, with every reason.
 
-The exit status is 0 if the kernel would accept the program, and 1 if it would not.
+The exit status is 0 if the kernel would accept the program, and 1 if it would not. Warnings tell of what
+only some engines do alike, and of limits that only loading meets.
 
 With --seccomp the rules are those of seccomp(2), and for an accepted filter a table says which system calls
 end in which action, on each architecture that the filter tells apart (or on those of --arch). The table comes
@@ -41,8 +43,13 @@ from all paths through the filter, not from samples.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: accepted, %d instructions of %d\n", in.name, len(in.program), cbpf.MaxInsns)
-			return err
+			return buffered(cmd.OutOrStdout(), func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s: accepted, %d instructions of %d\n", in.name, len(in.program), cbpf.MaxInsns)
+				for _, warning := range cbpf.Warnings(in.program) {
+					fmt.Fprintf(w, "%s: warning: %s\n", in.name, warning)
+				}
+				return err
+			})
 		},
 	}
 	src.flags(cmd)

@@ -176,6 +176,13 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What only some engines do alike is accepted with a warning.
+func TestCheckWarns(t *testing.T) {
+	out := succeed(t, "(000) ldb [0]\n(001) tax\n(002) lsh x\n(003) neg\n(004) ret\n", "check")
+	require.Contains(t, out, "stdin: accepted, 5 instructions of 4096\nstdin: warning: (002) ")
+	require.Contains(t, out, "stdin: warning: (003) ")
+}
+
 // Every notation of the same filter is told by its looks, or named.
 func TestNotations(t *testing.T) {
 	want := succeed(t, "", filter("tcp-port-80.d"))
