@@ -29,7 +29,7 @@ var constantsOfC = func() map[string]uint32 {
 // constants reads a number, or as C does a sum of numbers and names with | or + between them. A number may be negative and
 // have C's suffixes. The whole must be at most limit. bad is what the reason is about.
 func constants(s string, limit uint32) (v uint32, bad string, reason Reason) {
-	if v, reason := number(s, limit); reason != BadNumber {
+	if v, reason := number(s, limit); reason != ReasonBadNumber {
 		return v, s, reason
 	}
 	operator := byte('+')
@@ -54,7 +54,7 @@ func constants(s string, limit uint32) (v uint32, bad string, reason Reason) {
 		operator, rest = rest[end], rest[end+1:]
 	}
 	if v > limit {
-		return 0, s, NumberTooBig
+		return 0, s, ReasonNumberTooBig
 	}
 	return v, "", ""
 }
@@ -71,14 +71,14 @@ func term(s string) (uint32, Reason) {
 	}
 	v, known := constantsOfC[s]
 	if !known {
-		return 0, UnknownConstant
+		return 0, ReasonUnknownConstant
 	}
 	return v, ""
 }
 
 // failConstant records what constants found wrong with a field.
 func (p *parser) failConstant(at span, r Reason, field int, text string) {
-	if r != UnknownConstant {
+	if r != ReasonUnknownConstant {
 		p.failNumber(at, r, fields[field].name, text, fields[field].limit)
 		return
 	}

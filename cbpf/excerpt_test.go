@@ -44,7 +44,7 @@ func TestExcerpt(t *testing.T) {
 	var all cbpf.Errors
 	require.ErrorAs(t, err, &all)
 	require.Equal(t, "  1 | \n    | ^\n", all[0].Excerpt())
-	require.Empty(t, (&cbpf.Error{Reason: cbpf.Empty, PC: -1}).Excerpt())
+	require.Empty(t, (&cbpf.Error{Reason: cbpf.ReasonEmpty, PC: -1}).Excerpt())
 }
 
 func TestExcerptOfAll(t *testing.T) {
@@ -85,7 +85,7 @@ line 6: (003) program does not end with a return: the last instruction must be `
 	require.Equal(t, other, source.Place(other))
 	require.NoError(t, source.Place(nil))
 	_, err = cbpf.ParseSource(cbpf.Auto, []byte("x"))
-	require.ErrorIs(t, err, cbpf.NotRecognised)
+	require.ErrorIs(t, err, cbpf.ReasonNotRecognised)
 }
 
 // TestSourceOfEveryNotation finds the line of each instruction.

@@ -65,7 +65,7 @@ func NotationByName(name string) (Notation, error) {
 	}
 	row, err := lookup(Notation(name))
 	if err != nil {
-		return "", &Error{Reason: UnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s, %s",
+		return "", &Error{Reason: ReasonUnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s, %s",
 			quote(name), Auto, names())}
 	}
 	return row.name, nil
@@ -78,7 +78,7 @@ func lookup(n Notation) (*notation, error) {
 			return &notations[i], nil
 		}
 	}
-	return nil, &Error{Reason: UnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s", quote(string(n)), names())}
+	return nil, &Error{Reason: ReasonUnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s", quote(string(n)), names())}
 }
 
 func names() string {

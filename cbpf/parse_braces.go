@@ -66,14 +66,14 @@ func (p *parser) braced() {
 		if e == nil {
 			between := p.upTo('{', '{')
 			p.length = len(between)
-			p.fail(BadRow, "%s, where { is expected", quote(between))
+			p.fail(ReasonBadRow, "%s, where { is expected", quote(between))
 			continue
 		}
 		p.consume(len(p.text) - len(rest))
 		row := p.upToClose(e)
 		p.length = len(p.source) - len(p.text) - p.start
 		if !strings.HasPrefix(p.text, e.close) {
-			p.fail(BadRow, "%s, where %s is expected at the end", quote(row), e.close)
+			p.fail(ReasonBadRow, "%s, where %s is expected at the end", quote(row), e.close)
 			continue
 		}
 		p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
@@ -82,7 +82,7 @@ func (p *parser) braced() {
 	}
 	if closer != "" && len(p.errs) == 0 {
 		p.begin()
-		p.failHeader(BadRow, "the text ends, where %s is expected", closer)
+		p.failHeader(ReasonBadRow, "the text ends, where %s is expected", closer)
 	}
 }
 
@@ -127,7 +127,7 @@ func (p *parser) ending() {
 		p.begin()
 		rest, _, _ := strings.Cut(p.text, "\n")
 		p.length = len(trim(rest))
-		p.failHeader(BadRow, "%s follows the array; a text holds one program", quote(trim(rest)))
+		p.failHeader(ReasonBadRow, "%s follows the array; a text holds one program", quote(trim(rest)))
 	}
 }
 
@@ -185,7 +185,7 @@ func (p *parser) members(text string, order []int) (ins bpf.RawInstruction, ok b
 		}
 	}
 	if found == 0 || found > len(order) || found < len(order) && fieldName(parts[0]) == "" {
-		p.fail(BadRow, "%s has %d, and %s are expected", quote(text), found, fieldList(order))
+		p.fail(ReasonBadRow, "%s has %d, and %s are expected", quote(text), found, fieldList(order))
 		return ins, false
 	}
 	var v [len(fields)]uint32
@@ -195,7 +195,7 @@ func (p *parser) members(text string, order []int) (ins bpf.RawInstruction, ok b
 		i, value := order[j], part
 		if name := fieldName(part); name != "" {
 			if i = fieldByName(name); i < 0 || seen[i] {
-				p.failAt(p.within(parts[:j+1]...), BadRow, "field %s, where code, jt, jf and k are expected, once each", quote(name))
+				p.failAt(p.within(parts[:j+1]...), ReasonBadRow, "field %s, where code, jt, jf and k are expected, once each", quote(name))
 				return ins, false
 			}
 			value = trim(part[indexEither(part, ':', '=')+1:])

@@ -57,9 +57,9 @@ func (p *parser) strayLine(line string) {
 	}
 	switch n := sniffLine(line); n {
 	case "", Listing, Dbg:
-		p.fail(BadLine, "%s, where an index such as %s is expected", quote(line), expected)
+		p.fail(ReasonBadLine, "%s, where an index such as %s is expected", quote(line), expected)
 	default:
-		p.fail(BadLine, "%s, which looks like notation %s", quote(line), n)
+		p.fail(ReasonBadLine, "%s, which looks like notation %s", quote(line), n)
 	}
 }
 
@@ -75,7 +75,7 @@ func (p *parser) index(digits, format string) {
 	case reason != "":
 		p.failNumber(p.within(written), reason, "index", digits, maxInsns-1)
 	case int(found) != p.pc:
-		p.failAt(p.within(written), WrongIndex, "found "+format+", expected "+format, found, p.pc)
+		p.failAt(p.within(written), ReasonWrongIndex, "found "+format+", expected "+format, found, p.pc)
 		p.pc = int(found)
 	}
 }
@@ -87,7 +87,7 @@ func (p *parser) listingTargets(_ *mnemonic, text string) (jt, jf uint8, ok bool
 	second, rest := cutField(rest)
 	falseTarget, rest := cutField(rest)
 	if first != "jt" || second != "jf" || rest != "" {
-		p.failAt(p.within(text), BadTargets, "found %s, expected `jt N jf N`", quote(text))
+		p.failAt(p.within(text), ReasonBadTargets, "found %s, expected `jt N jf N`", quote(text))
 		return 0, 0, false
 	}
 	jt, okT := p.skip(first, trueTarget, first, trueTarget)
@@ -101,7 +101,7 @@ func (p *parser) dbgTargets(_ *mnemonic, text string) (jt, jf uint8, ok bool) {
 	first, okT := strings.CutPrefix(trueTarget, "l")
 	second, okF := strings.CutPrefix(falseTarget, "l")
 	if !okT || !okF {
-		p.failAt(p.within(",", text), BadTargets, "found %s, expected two such as l%d", quote(text), p.pc+1)
+		p.failAt(p.within(",", text), ReasonBadTargets, "found %s, expected two such as l%d", quote(text), p.pc+1)
 		return 0, 0, false
 	}
 	jt, okT = p.skip("jt", first, ",", trueTarget)
@@ -118,7 +118,7 @@ func (p *parser) skip(name, target string, words ...string) (uint8, bool) {
 	case reason != "":
 		p.failNumber(p.within(words...), reason, name, target, 0xffffffff)
 	case skip < 0 || skip > 255:
-		p.failAt(p.within(words...), OutOfReach, "%s %d, %d to %d are in reach", name, v, p.pc+1, p.pc+256)
+		p.failAt(p.within(words...), ReasonOutOfReach, "%s %d, %d to %d are in reach", name, v, p.pc+1, p.pc+256)
 	default:
 		return uint8(skip), true
 	}

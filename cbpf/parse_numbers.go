@@ -73,7 +73,7 @@ func (p *parser) count(text string) int {
 // checkCount compares the count, where it is known, with the number of instructions found.
 func (p *parser) checkCount(count int) {
 	if count >= 0 && count != len(p.prog) {
-		p.failHeader(WrongCount, "%d announced, %d found", count, len(p.prog))
+		p.failHeader(ReasonWrongCount, "%d announced, %d found", count, len(p.prog))
 	}
 }
 
@@ -90,7 +90,7 @@ func (p *parser) row(text string, cut func(string) (string, string)) (ins bpf.Ra
 		}
 	}
 	if found != len(fields) {
-		p.fail(BadRow, "%s has %d, and code, jt, jf, k are expected", quote(text), found)
+		p.fail(ReasonBadRow, "%s has %d, and code, jt, jf, k are expected", quote(text), found)
 		return ins, false
 	}
 	var v [len(fields)]uint32

@@ -20,7 +20,7 @@ func (p *parser) image(image []byte, order binary.ByteOrder) {
 		p.add(bpf.RawInstruction{Op: order.Uint16(image), Jt: image[2], Jf: image[3], K: order.Uint32(image[4:])})
 	}
 	if len(image) > 0 && len(p.errs) == 0 {
-		p.fail(CutInstruction, "%d bytes, where an instruction has %d", len(image), insnSize)
+		p.fail(ReasonCutInstruction, "%d bytes, where an instruction has %d", len(image), insnSize)
 	}
 }
 
@@ -39,7 +39,7 @@ func (p *parser) hex() {
 			var ok bool
 			if image, ok = appendDigits(image, digits); !ok {
 				p.pc = from / insnSize
-				p.failAt(at, BadHex, "%s, where pairs of them are expected", quote(digits))
+				p.failAt(at, ReasonBadHex, "%s, where pairs of them are expected", quote(digits))
 				rest = ""
 			}
 			for i := (from + insnSize - 1) / insnSize; p.wantPlaces && i*insnSize < len(image); i++ {

@@ -352,7 +352,7 @@ func TestSeccompTableTooManyPaths(t *testing.T) {
 	_, err := cbpf.SeccompTable(p, nil)
 	require.ErrorIs(t, err, cbpf.SeccompPaths)
 	_, err = cbpf.SeccompTable(cbpf.Program{{Op: 0x28}, retK}, nil)
-	require.ErrorIs(t, err, cbpf.SeccompOpcode)
+	require.ErrorIs(t, err, cbpf.ReasonSeccompOpcode)
 }
 
 func FuzzSeccompTable(f *testing.F) {

@@ -17,7 +17,7 @@ func (p *parser) sniff() (Notation, error) {
 	head := *p
 	line, ok := head.nextLine()
 	if !ok {
-		return "", &Error{Reason: Empty, PC: -1, Detail: "the text is blank"}
+		return "", &Error{Reason: ReasonEmpty, PC: -1, Detail: "the text is blank"}
 	}
 	n := sniffLine(line)
 	switch {
@@ -31,7 +31,7 @@ func (p *parser) sniff() (Notation, error) {
 		n = CStruct
 	}
 	if n == "" {
-		e := &Error{Reason: NotRecognised, PC: -1, Detail: quote(line) + ", where the known notations have " + examples()}
+		e := &Error{Reason: ReasonNotRecognised, PC: -1, Detail: quote(line) + ", where the known notations have " + examples()}
 		head.mark(e, head.source)
 		return "", e
 	}

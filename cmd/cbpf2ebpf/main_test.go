@@ -168,7 +168,7 @@ func TestCheck(t *testing.T) {
 	r := cli("3,52 0 0 0,96 0 0 16,4 0 0 0", "check")
 	require.Equal(t, exitRefused, r.status)
 	require.Empty(t, r.stdout)
-	for _, reason := range []error{cbpf.DivisionByZero, cbpf.NoSuchWord, cbpf.NoReturn} {
+	for _, reason := range []error{cbpf.ReasonDivisionByZero, cbpf.ReasonNoSuchWord, cbpf.ReasonNoReturn} {
 		require.Contains(t, r.stderr, reason.Error())
 	}
 	for pc := range 3 {
