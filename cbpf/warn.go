@@ -26,7 +26,7 @@ const (
 // Warning is something about a program that is allowed and may not be meant: where, what, and what to do about it.
 type Warning struct {
 	PC     int    // index of the instruction, from 0; -1 for the program as a whole
-	Reason Reason // one of the Warn constants
+	Reason Reason // one of the ReasonWarn constants
 	Advice string // what happens where, and what to write instead
 }
 
