@@ -51,11 +51,12 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		return nil, err
 	}
 	paths := findPaths(p, target.ends)
-	e := newEmitter(p, opts.Target, paths, target.access(p, paths, opts))
+	var b ebpf.Builder
+	e := newEmitter(&b, p, paths, opts)
 	if err := e.emit(); err != nil {
 		return nil, err
 	}
-	slots, origins, err := e.b.Program()
+	slots, origins, err := b.Program()
 	if err != nil {
 		return nil, err
 	}
