@@ -103,14 +103,14 @@ func prepareKernelExtended(p cbpf.Program, link LinkType) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := kernel.LoadSocket(x, "")
+	f, err := kernel.Load(x, kernel.LoadOptions{Type: kernel.SocketFilter})
 	if errors.Is(err, kernel.ErrUnavailable) {
 		return nil, cannot("%v", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Runner{Verdict: tooLong(f.RunPacket), Sees: kernel.View, Close: f.Close}, nil
+	return &Runner{Verdict: tooLong(f.RunPacket), Sees: f.View, Close: f.Close}, nil
 }
 
 // tooLong turns the kernel's limits on packets into the engine's inability.
