@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -85,15 +84,6 @@ func loadSpec(s *cilium.ProgramSpec, opts LoadOptions) (*cilium.Program, error) 
 // liftMemlock lifts the limit on locked memory, which kernels before 5.11 charge programs against. Whether it had to, the
 // loading will tell: there is no error to report here.
 var liftMemlock = sync.OnceFunc(func() { _ = rlimit.RemoveMemlock() })
-
-// hostOrder is the byte order of this machine, as the loader knows it: it does not recognise binary.NativeEndian, and
-// would read every register as r0.
-var hostOrder = func() binary.ByteOrder {
-	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		return binary.BigEndian
-	}
-	return binary.LittleEndian
-}()
 
 // instructions converts a program for the loader. The loader clears fields of which it knows no use (off of arithmetic,
 // for one), and the kernel would then take what it should have refused: the way back shows it.
