@@ -174,3 +174,11 @@ func (c *checker) loadsToStack(pc int) error {
 	c.cur.markStack(to.off, int(n.off))
 	return nil
 }
+
+// loadsToStackRelative checks those of skb_load_bytes_relative, which has one more.
+func (c *checker) loadsToStackRelative(pc int) error {
+	if c.cur.regs[R5].kind != number {
+		return fault(ReasonCall, pc, "r5 must be a number")
+	}
+	return c.loadsToStack(pc)
+}

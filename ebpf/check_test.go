@@ -107,6 +107,8 @@ var refused = []struct {
 	{"skb_load_bytes from User", User, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
 	{"skb_load_bytes without arguments", Socket, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
 	{"skb_load_bytes past the stack", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 5), CallHelper(HelperSkbLoadBytes)), ReasonStackRange, 4},
+	{"skb_load_bytes_relative from nowhere", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 4), CallHelper(HelperSkbLoadBytesRelative)), ReasonCall, 4},
+	{"skb_load_bytes_relative past the stack", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 5), Mov.Imm(R5, 1), CallHelper(HelperSkbLoadBytesRelative)), ReasonStackRange, 5},
 	{"packet load from User", User, program(Mov.Reg(R6, R1), LoadAbs(1, 0)), ReasonNoPacketLoads, 1},
 	{"atomic operation", User, program(Atomic(8, AtomicAdd, R10, -8, R2)), ReasonNotHere, 0},
 	{"store-release to the buffer", Buffer, program(Atomic(1, AtomicStore, R1, 0, R2)), ReasonNotHere, 0},

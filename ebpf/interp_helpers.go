@@ -11,9 +11,10 @@ type helper struct {
 
 // helpers are the functions that Check allows and Run knows, by number.
 var helpers = map[int32]helper{
-	HelperPrandomU32:   {[]ABI{User, Socket}, (*machine).prandomU32, nil},
-	HelperProcessorID:  {[]ABI{User, Socket}, (*machine).processorID, nil},
-	HelperSkbLoadBytes: {[]ABI{Socket}, (*machine).skbLoadBytes, (*checker).loadsToStack},
+	HelperPrandomU32:           {[]ABI{User, Socket}, (*machine).prandomU32, nil},
+	HelperProcessorID:          {[]ABI{User, Socket}, (*machine).processorID, nil},
+	HelperSkbLoadBytes:         {[]ABI{Socket}, (*machine).skbLoadBytes, (*checker).loadsToStack},
+	HelperSkbLoadBytesRelative: {[]ABI{Socket}, (*machine).skbLoadBytesRelative, (*checker).loadsToStackRelative},
 }
 
 // call executes the call of a helper or of a function of the program.
@@ -47,7 +48,30 @@ const efault = ^uint64(14 - 1) // -14
 // skbLoadBytes(skb, offset, to, n) copies n bytes of packet to the stack. Where they do not exist it zeroes the stack and
 // returns -EFAULT (bpf_skb_load_bytes, net/core/filter.c).
 func (m *machine) skbLoadBytes() uint64 {
-	skb, offset, to, n := m.get(R1), uint32(m.get(R2)), m.get(R3), m.get(R4)
+	offset := uint32(m.get(R2))
+	return m.copyPacket(int(offset), offset <= math.MaxInt32)
+}
+
+// skbLoadBytesRelative(skb, offset, to, n, start) does the same with an offset of at most 65535 that counts from the
+// link-layer header, where start is 0, or from the network header, where it is 1 (bpf_skb_load_bytes_relative).
+func (m *machine) skbLoadBytesRelative() uint64 {
+	offset := uint32(m.get(R2))
+	at, ok := int(offset), offset <= math.MaxUint16
+	switch uint32(m.get(R5)) {
+	case 0:
+		at, ok = at-len(m.pkt.Head), ok && !m.pkt.NoLink
+	case 1:
+		at += m.pkt.NetOff
+	default:
+		ok = false
+	}
+	return m.copyPacket(at, ok)
+}
+
+// copyPacket copies bytes from a place that counts from Data[0] to where the arguments of the helper say. No bytes are
+// there where ok is false.
+func (m *machine) copyPacket(at int, ok bool) uint64 {
+	skb, to, n := m.get(R1), m.get(R3), m.get(R4)
 	switch {
 	case m.abi != Socket || skb != skbBase:
 		m.fail(ReasonCall, "r1 must be the context of a socket program")
@@ -57,10 +81,12 @@ func (m *machine) skbLoadBytes() uint64 {
 		return 0
 	}
 	b := m.writable(to, int(n))
-	if offset > math.MaxInt32 || int(offset) > len(m.pkt.Data)-len(b) {
+	if !ok || at < -len(m.pkt.Head) || at > len(m.pkt.Data)-len(b) {
 		clear(b)
 		return efault
 	}
-	copy(b, m.pkt.Data[offset:])
+	for i := range b {
+		b[i] = m.packetByte(at + i)
+	}
 	return 0
 }
