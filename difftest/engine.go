@@ -43,9 +43,12 @@ func Engines() []Engine {
 	return []Engine{
 		{Reference, prepareClassic},
 		{"xnet", prepareXNet},
-		{"interp", prepareInterp(translate.User)},
-		{"interp-socket", prepareInterp(translate.Socket)},
-		{"jit", prepareJIT},
+		{"interp", prepareInterp(translate.User, 0)},
+		{"interp-O1", prepareInterp(translate.User, 1)},
+		{"interp-O2", prepareInterp(translate.User, 2)},
+		{"interp-socket", prepareInterp(translate.Socket, 0)},
+		{"jit", prepareJIT(0)},
+		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},
 		{"kernel-ebpf", prepareKernelExtended},
 	}

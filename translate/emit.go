@@ -10,14 +10,15 @@ import (
 type emitter struct {
 	access
 	registers
-	target  Target
-	prog    cbpf.Program
-	b       *ebpf.Builder
-	paths   paths
-	at      []ebpf.Label // of each pc that is reached
-	drop    ebpf.Label   // the common end with verdict 0
-	dropped bool         // something goes there
-	stack   int          // bytes of stack in use
+	target     Target
+	prog       cbpf.Program
+	b          *ebpf.Builder
+	paths      paths
+	at         []ebpf.Label // of each pc that is reached
+	drop       ebpf.Label   // the common end with verdict 0
+	dropped    bool         // something goes there
+	dropPlaced bool         // it stands in front already
+	stack      int          // bytes of stack in use
 }
 
 // newEmitter makes an emitter that writes to b, which may hold other code already. p is valid for the target.
@@ -39,7 +40,17 @@ func isExtension(info *cbpf.OpInfo, ins bpf.RawInstruction) bool {
 	return ext && info.Form == cbpf.FormAbs
 }
 
-// emit translates the whole program.
+// translate translates the whole program at a level of optimisation.
+func (e *emitter) translate(level int) error {
+	if level > 0 {
+		if done, err := e.optimized(level); done || err != nil {
+			return err
+		}
+	}
+	return e.emit()
+}
+
+// emit translates the whole program plainly.
 func (e *emitter) emit() error {
 	e.b.Origin(NoPC)
 	e.entry(e)
@@ -65,12 +76,17 @@ func (e *emitter) body() error {
 			return err
 		}
 	}
-	if e.dropped {
+	e.end()
+	return nil
+}
+
+// end emits the common end with verdict 0, if something goes there and it does not stand somewhere already.
+func (e *emitter) end() {
+	if e.dropped && !e.dropPlaced {
 		e.b.Origin(NoPC)
 		e.b.Place(e.drop)
 		e.returns(0)
 	}
-	return nil
 }
 
 // insn translates one instruction.

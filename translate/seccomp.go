@@ -41,3 +41,11 @@ func (seccomp) length(e *emitter, dst ebpf.Register) {
 func (seccomp) field(*emitter, ebpf.Register, int16) { panic("translate: seccomp has no extensions") }
 
 func (seccomp) hatype() (uint16, bool) { return 0, false }
+
+func (s seccomp) hook() *hook {
+	return &hook{ends: neverEnds, place: func(k uint32) (uint32, bool) { return k, true }, most: ebpf.SeccompSize, hatype: s.hatype}
+}
+
+func (seccomp) layout(cbpf.Program, bool) layout {
+	return layout{data: seccompData, whole: true, pinned: setOf(seccompData)}
+}

@@ -120,3 +120,30 @@ func (u *user) field(e *emitter, dst ebpf.Register, off int16) {
 }
 
 func (u *user) hatype() (uint16, bool) { return u.haType, u.haType != 0 }
+
+func (u *user) hook() *hook {
+	return &hook{
+		ends:   userEnds,
+		place:  func(k uint32) (uint32, bool) { return u.offset(k), true },
+		most:   1<<31 - 1,
+		hatype: u.hatype,
+	}
+}
+
+// layout keeps those of the arguments that the program looks at.
+func (u *user) layout(p cbpf.Program, twin bool) layout {
+	at := layout{data: u.data, limit: u.caplen, pinned: setOf(u.data, u.caplen)}
+	for _, ins := range p {
+		info := cbpf.Info(ins.Op)
+		switch {
+		case info.Form == cbpf.FormLen:
+			at.pinned |= setOf(u.wirelen)
+		case isExtension(info, ins) && !u.calls:
+			at.pinned |= setOf(u.skb)
+		}
+	}
+	if u.calls {
+		at.stack = skbSlot
+	}
+	return at
+}

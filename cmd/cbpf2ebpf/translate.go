@@ -26,7 +26,7 @@ type translation struct {
 func (t *translation) flags(cmd *cobra.Command, target string) {
 	names := translate.TargetNames()
 	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
-	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", 0, "optimisation `LEVEL`; 0, the plain translation, is all there is yet")
+	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", 0, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
 	complete(cmd, "target", names...)
 }
 
@@ -36,10 +36,12 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 	if err != nil {
 		return translate.Options{}, &usageError{err}
 	}
-	if t.optimize != 0 {
-		return translate.Options{}, usagef("-O%d: this version has only -O0, the plain translation", t.optimize)
+	if t.optimize < 0 || t.optimize > translate.MaxOptimize {
+		return translate.Options{}, usagef("-O%d: the levels are 0 to %d", t.optimize, translate.MaxOptimize)
 	}
-	return link.Options(target), nil
+	opts := link.Options(target)
+	opts.Optimize = t.optimize
+	return opts, nil
 }
 
 // translated is a translation, and how it is to be written.

@@ -1,0 +1,181 @@
+package translate
+
+import (
+	"slices"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// useFacts carries what comparisons tell down all paths, and lets every comparison that is thereby decided go: in the
+// block where it stands, and, if it is decided on one way into that block only, by leading that way past it:
+//
+//	b1: if v1 == 6 goto b3 else b2           b1: if v1 == 6 goto b4 else b2
+//	b2: if v1 == 17 goto b3 else b9     =>   b2: if v1 == 17 goto b5 else b9
+//	b3: if v1 == 6 goto b4 else b5
+//
+// (redundant predicate elimination and jump threading: Begel, McCanne and Graham, BPF+, SIGCOMM 1999).
+func useFacts(g *graph) {
+	u := &factUser{graph: g, at: make(map[*block]*facts), left: make(map[*block]int), copies: len(g.blocks) + 16}
+	for _, b := range g.blocks {
+		for _, e := range b.edges() {
+			u.left[e.to]++
+		}
+	}
+	for i := 0; i < len(g.blocks); i++ {
+		u.block(i)
+	}
+	g.number()
+}
+
+// factUser is the pass at work.
+type factUser struct {
+	*graph
+	at     map[*block]*facts // what is known at the beginning of blocks, on all ways that were seen
+	left   map[*block]int    // ways into blocks that were not
+	copies int               // blocks that may still be copied to lead a way past a comparison
+}
+
+func (u *factUser) block(i int) {
+	b := u.blocks[i]
+	here := u.at[b]
+	u.simplify(&b.term)
+	if yes, certain := u.decide(here, nil, &b.term); certain {
+		gone := &b.term.no
+		if !yes {
+			gone = &b.term.yes
+		}
+		u.left[gone.to]--
+		b.term.settle(yes)
+	}
+	for _, e := range b.edges() {
+		f := u.learn(here, &b.term, e)
+		if next := u.past(f, e); next != nil {
+			u.left[e.to]--
+			e.to = next
+			u.blocks = slices.Insert(u.blocks, i+1, next)
+			u.at[next], u.left[next] = u.carry(f, e), 0
+			for _, out := range next.edges() {
+				u.left[out.to]++
+			}
+			continue
+		}
+		u.arrive(e.to, u.carry(f, e))
+	}
+}
+
+// arrive notes what is known on a way into a block.
+func (u *factUser) arrive(to *block, f *facts) {
+	u.left[to]--
+	if known, seen := u.at[to]; seen {
+		f = known.meet(u.graph, f)
+	}
+	u.at[to] = f
+}
+
+// maxCopied is the longest block that is copied to lead a way past its comparison.
+const maxCopied = 4
+
+// past makes a copy of the block that e leads to, for a way on which its comparison is decided; nil if it is not, or
+// if no other way leads there.
+func (u *factUser) past(f *facts, e *edge) *block {
+	b := e.to
+	_, others := u.at[b]
+	if others = others || u.left[b] > 1; !others || u.copies == 0 || len(b.insts) > maxCopied {
+		return nil
+	}
+	yes, certain := u.decide(f, e, &b.term)
+	if !certain {
+		return nil
+	}
+	u.copies--
+	next := &block{insts: slices.Clone(b.insts), term: b.term}
+	next.term.yes.assigns = slices.Clone(b.term.yes.assigns)
+	next.term.no.assigns = slices.Clone(b.term.no.assigns)
+	next.term.settle(yes)
+	return next
+}
+
+// decide tells the outcome of a condition where f is known, on the way e if that is not nil.
+func (g *graph) decide(f *facts, e *edge, t *term) (yes, certain bool) {
+	if t.kind != termCond {
+		return false, false
+	}
+	a, b := t.a, t.b
+	if e != nil {
+		a, b = e.source(a), e.source(b)
+	}
+	if a == b && t.op != ebpf.JSet {
+		return t.op == ebpf.JEq || t.op == ebpf.JGe || t.op == ebpf.JLe, true
+	}
+	right := f.of(g, b)
+	if right.now.lo != right.now.hi {
+		return false, false
+	}
+	left := f.of(g, a)
+	return left.decide(t.op, right.now.lo)
+}
+
+// learn is what is known where the block ended in t and went on e.
+func (u *factUser) learn(f *facts, t *term, e *edge) *facts {
+	if t.kind != termCond {
+		return f
+	}
+	k, isConst := u.constOf(t.b)
+	if !isConst {
+		return f
+	}
+	old := f.of(u.graph, t.a)
+	return f.with(old.learn(t.op, k, e == &t.yes))
+}
+
+// carry adds what the assignments of the edge say of phis.
+func (u *factUser) carry(f *facts, e *edge) *facts {
+	out := f
+	for _, a := range e.assigns {
+		from := f.of(u.graph, a.from)
+		if from.now != u.known[a.phi] || len(from.not) > 0 {
+			from.v = a.phi
+			out = out.with(from)
+		}
+	}
+	return out
+}
+
+// simplify compares what a simple sum or mask was made of:
+//
+//	v2 = v1 + 3; if v2 == 5    =>   if v1 == 2
+//	v2 = v1 & 4; if v2 == 0    =>   if not v1 & 4
+func (u *factUser) simplify(t *term) {
+	for t.kind == termCond && u.unwrap(t) {
+	}
+}
+
+// unwrap takes one operation off the left side of a comparison.
+func (u *factUser) unwrap(t *term) bool {
+	k, isConst := u.constOf(t.b)
+	e := &u.exprs[t.a]
+	if !isConst || e.kind != exprALU {
+		return false
+	}
+	j, isConst := u.constOf(e.b)
+	if !isConst {
+		return false
+	}
+	equal := t.op == ebpf.JEq || t.op == ebpf.JNe
+	switch {
+	case e.fn == ebpf.Add && equal:
+		t.a, t.b = e.a, u.constant(k-j)
+	case e.fn == ebpf.Xor && equal:
+		t.a, t.b = e.a, u.constant(k^j)
+	case e.fn == ebpf.And && t.op == ebpf.JSet:
+		t.a, t.b = e.a, u.constant(k&j)
+	case e.fn == ebpf.And && equal && k == 0:
+		if t.op == ebpf.JEq {
+			t.yes, t.no = t.no, t.yes
+		}
+		t.a, t.b, t.op = e.a, u.constant(j), ebpf.JSet
+	default:
+		return false
+	}
+	return true
+}
