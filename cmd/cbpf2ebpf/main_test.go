@@ -88,7 +88,7 @@ func TestUsage(t *testing.T) {
 		{"notation", []string{ip, "--from", "zzz"}, `unknown notation: "zzz"; known are auto, tcpdump, `},
 		{"form", []string{ip, "--to", "zzz"}, `unknown form "zzz"; the forms are text, xlated, raw, hex, json`},
 		{"target", []string{ip, "--target", "zzz"}, `unknown target "zzz"; the targets are user, socket`},
-		{"level", []string{ip, "-O2"}, "-O2: this version has only -O0, the plain translation"},
+		{"level", []string{ip, "-O3"}, "-O3: the levels are 0 to 2"},
 		{"level is no number", []string{ip, "-Ox"}, `invalid argument "x" for "-O, --optimize" flag`},
 		{"link type", []string{ip, "--linktype", "zzz"}, `unknown link type "zzz"; the link types are NULL, EN10MB, `},
 		{"no trace", []string{"run", ip}, "or --syscall CALL for a seccomp filter\ntry: cbpf2ebpf run --help"},
@@ -105,7 +105,7 @@ func TestUsage(t *testing.T) {
 		{"target of run", []string{"run", ip, "-r", mixed, "--target", "zzz"}, `unknown target "zzz"`},
 		{"target of engine", []string{"run", ip, "-r", mixed, "--target", "socket"}, `engine jit cannot run programs for target "socket"; it runs user`},
 		{"target of classic engine", []string{"run", ip, "-r", mixed, "--engine", "classic", "--target", "user"}, "engine classic runs the classic program as it is"},
-		{"level of run", []string{"run", ip, "-r", mixed, "-O2", "--engine", "interp"}, "cbpf2ebpf: -O2: this version has only -O0"},
+		{"level of run", []string{"run", ip, "-r", mixed, "-O3", "--engine", "interp"}, "cbpf2ebpf: -O3: the levels are 0 to 2"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
