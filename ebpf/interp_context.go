@@ -16,6 +16,7 @@ func (m *machine) context() []byte {
 func (m *machine) fillContext(b []byte) {
 	skb, xdp := m.pkt.Skb, m.pkt.XDP
 	switch {
+	case len(b) == 0:
 	case m.abi == Trace:
 		clear(b)
 		for i, arg := range m.pkt.Args[:min(len(m.pkt.Args), TraceSize/8)] {

@@ -1,32 +1,40 @@
 package ebpf
 
-// kernelHalf is the lowest address that x86-64 takes for one of the kernel where addresses have 48 bits.
-const kernelHalf = 0xffff_8000_0000_0000
+// What addresses are those of a process and of the kernel where they have 48 bits, as on most x86-64; none lie between.
+const (
+	userEnd    = 0x0000_8000_0000_0000
+	kernelHalf = 0xffff_8000_0000_0000
+)
 
-// probeReadKernel(to, n, from) copies n bytes of the kernel's memory to the stack (bpf_probe_read_kernel in
-// kernel/trace/bpf_trace.c). Addresses that cannot be of the kernel have an error of their own
+// probeReadKernel(to, n, from) copies n bytes of the kernel's memory to the stack, or zeroes them where there are none
+// (bpf_probe_read_kernel in kernel/trace/bpf_trace.c). Addresses that cannot be the kernel's have an error of their own
 // (copy_from_kernel_nofault_allowed in arch/x86/mm/maccess.c).
-func (m *machine) probeReadKernel() uint64 { return m.probe(erange) }
-
-// probeRead is its older sibling, which takes such addresses for those of the process and looks there. Here it finds nothing.
-func (m *machine) probeRead() uint64 { return m.probe(efault) }
-
-// probe does the work of both; foreign is the error for addresses outside of the kernel.
-func (m *machine) probe(foreign uint64) uint64 {
+func (m *machine) probeReadKernel() uint64 {
 	n, from := int(m.get(R2)), m.get(R3)
 	to := m.writable(m.get(R1), n)
-	for rest := to; len(rest) > 0; {
-		b := m.pkt.kernelAt(from)
-		if len(b) == 0 {
-			if from < kernelHalf {
-				return zeroed(to, foreign)
-			}
+	for rest, at := to, from; len(rest) > 0; {
+		b := m.pkt.kernelAt(at)
+		switch {
+		case len(b) > 0:
+		case from < kernelHalf:
+			return zeroed(to, erange)
+		default:
 			return zeroed(to, efault)
 		}
 		done := copy(rest, b)
-		rest, from = rest[done:], from+uint64(done)
+		rest, at = rest[done:], at+uint64(done)
 	}
 	return 0
+}
+
+// probeRead is its older sibling, which takes the addresses of a process for what they are, and looks there. Here it finds
+// nothing.
+func (m *machine) probeRead() uint64 {
+	result, from := m.probeReadKernel(), m.get(R3)
+	if result == erange && from < userEnd {
+		return efault
+	}
+	return result
 }
 
 // kernelAt returns the memory of the kernel from the address on, as far as one region goes; none where there is no region.
