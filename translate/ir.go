@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ type graph struct {
 type block struct {
 	insts []inst
 	term  term
-	id    int // index among the blocks; number renews it
+	id    int  // index among the blocks; number renews it
+	live  bool // for number: some way leads here
 }
 
 // instKind says what an instruction does.
@@ -72,40 +74,38 @@ type edge struct {
 
 type assign struct{ phi, from value }
 
-// edges lists the ways out of the block.
-func (b *block) edges() []*edge {
-	switch b.term.kind {
-	case termJump:
-		return []*edge{&b.term.yes}
-	case termCond:
-		return []*edge{&b.term.yes, &b.term.no}
+// edges yields the ways out of the block.
+func (b *block) edges() iter.Seq[*edge] {
+	return func(yield func(*edge) bool) {
+		switch b.term.kind {
+		case termJump:
+			yield(&b.term.yes)
+		case termCond:
+			_ = yield(&b.term.yes) && yield(&b.term.no)
+		}
 	}
-	return nil
 }
 
 // number renews the ids of the blocks, and drops those that no way leads to.
 func (g *graph) number() {
-	reached := map[*block]bool{g.blocks[0]: true}
-	g.blocks = slices.DeleteFunc(g.blocks, func(b *block) bool {
-		if !reached[b] {
-			return true
+	g.blocks[0].live = true
+	for _, b := range g.blocks {
+		for e := range b.edges() {
+			e.to.live = e.to.live || b.live
 		}
-		for _, e := range b.edges() {
-			reached[e.to] = true
-		}
-		return false
-	})
+	}
+	g.blocks = slices.DeleteFunc(g.blocks, func(b *block) bool { return !b.live })
 	for i, b := range g.blocks {
-		b.id = i
+		b.id, b.live = i, false
 	}
 }
 
-// incoming lists the ways into each block, by id.
-func (g *graph) incoming() [][]*edge {
-	in := make([][]*edge, len(g.blocks))
+// incoming counts the ways into each block, by id.
+func (g *graph) incoming() []int {
+	in := make([]int, len(g.blocks))
 	for _, b := range g.blocks {
-		for _, e := range b.edges() {
-			in[e.to.id] = append(in[e.to.id], e)
+		for e := range b.edges() {
+			in[e.to.id]++
 		}
 	}
 	return in

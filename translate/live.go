@@ -50,7 +50,7 @@ func (l *liveness) use(s valueSet, v value) valueSet {
 // after is what is alive behind the last instruction of the block, given that of the blocks below.
 func (l *liveness) after(b *block) valueSet {
 	var s valueSet
-	for _, e := range b.edges() {
+	for e := range b.edges() {
 		for _, v := range l.before(e) {
 			s = s.add(v)
 		}

@@ -85,7 +85,7 @@ func (g *graph) rawValues() []bool {
 		for _, in := range b.insts {
 			g.wantHostOrder(in, raw)
 		}
-		for _, e := range b.edges() {
+		for e := range b.edges() {
 			for _, a := range e.assigns {
 				raw[a.from] = false
 			}

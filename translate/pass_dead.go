@@ -12,7 +12,7 @@ import "slices"
 func dropDead(g *graph) {
 	l := newLiveness(g)
 	for _, b := range slices.Backward(g.blocks) {
-		for _, e := range b.edges() {
+		for e := range b.edges() {
 			alive := l.in[e.to.id]
 			e.assigns = slices.DeleteFunc(e.assigns, func(a assign) bool { return !alive.has(a.phi) || a.phi == a.from })
 		}

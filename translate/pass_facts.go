@@ -15,61 +15,63 @@ import (
 //
 // (redundant predicate elimination and jump threading: Begel, McCanne and Graham, BPF+, SIGCOMM 1999).
 func useFacts(g *graph) {
-	u := &factUser{graph: g, at: make(map[*block]*facts), left: make(map[*block]int), copies: len(g.blocks) + 16}
+	u := &factUser{graph: g, left: g.incoming(), copies: len(g.blocks) + 16}
+	u.at, u.seen = make([]*facts, len(g.blocks)), make([]bool, len(g.blocks))
 	for _, b := range g.blocks {
-		for _, e := range b.edges() {
-			u.left[e.to]++
-		}
+		u.block(b)
 	}
-	for i := 0; i < len(g.blocks); i++ {
-		u.block(i)
-	}
-	g.number()
+	g.blocks = u.out
 }
 
-// factUser is the pass at work.
+// factUser is the pass at work. Blocks that it makes get ids behind all others.
 type factUser struct {
 	*graph
-	at     map[*block]*facts // what is known at the beginning of blocks, on all ways that were seen
-	left   map[*block]int    // ways into blocks that were not
-	copies int               // blocks that may still be copied to lead a way past a comparison
+	seen   []bool   // of each block, by id: some way into it was seen
+	at     []*facts // what is known at its beginning on all of those
+	left   []int    // ways into it that were not seen
+	out    []*block // those that are done, with the copies behind those that lead to them
+	copies int      // blocks that may still be copied to lead a way past a comparison
 }
 
-func (u *factUser) block(i int) {
-	b := u.blocks[i]
-	here := u.at[b]
+func (u *factUser) block(b *block) {
+	u.out = append(u.out, b)
+	here := u.at[b.id]
 	u.simplify(&b.term)
 	if yes, certain := u.decide(here, nil, &b.term); certain {
 		gone := &b.term.no
 		if !yes {
 			gone = &b.term.yes
 		}
-		u.left[gone.to]--
+		u.left[gone.to.id]--
 		b.term.settle(yes)
 	}
-	for _, e := range b.edges() {
+	var copies []*block
+	for e := range b.edges() {
 		f := u.learn(here, &b.term, e)
 		if next := u.past(f, e); next != nil {
-			u.left[e.to]--
+			u.left[e.to.id]--
 			e.to = next
-			u.blocks = slices.Insert(u.blocks, i+1, next)
-			u.at[next], u.left[next] = u.carry(f, e), 0
-			for _, out := range next.edges() {
-				u.left[out.to]++
+			copies = append(copies, next)
+			u.at, u.seen, u.left = append(u.at, u.carry(f, e)), append(u.seen, true), append(u.left, 0)
+			for out := range next.edges() {
+				u.left[out.to.id]++
 			}
 			continue
 		}
 		u.arrive(e.to, u.carry(f, e))
 	}
+	for _, next := range copies {
+		u.block(next)
+	}
 }
 
 // arrive notes what is known on a way into a block.
 func (u *factUser) arrive(to *block, f *facts) {
-	u.left[to]--
-	if known, seen := u.at[to]; seen {
-		f = known.meet(u.graph, f)
+	u.left[to.id]--
+	if u.seen[to.id] {
+		f = u.at[to.id].meet(u.graph, f)
 	}
-	u.at[to] = f
+	u.at[to.id], u.seen[to.id] = f, true
 }
 
 // maxCopied is the longest block that is copied to lead a way past its comparison.
@@ -79,8 +81,7 @@ const maxCopied = 4
 // if no other way leads there.
 func (u *factUser) past(f *facts, e *edge) *block {
 	b := e.to
-	_, others := u.at[b]
-	if others = others || u.left[b] > 1; !others || u.copies == 0 || len(b.insts) > maxCopied {
+	if others := u.seen[b.id] || u.left[b.id] > 1; !others || u.copies == 0 || len(b.insts) > maxCopied {
 		return nil
 	}
 	yes, certain := u.decide(f, e, &b.term)
@@ -88,7 +89,7 @@ func (u *factUser) past(f *facts, e *edge) *block {
 		return nil
 	}
 	u.copies--
-	next := &block{insts: slices.Clone(b.insts), term: b.term}
+	next := &block{insts: slices.Clone(b.insts), term: b.term, id: len(u.at)}
 	next.term.yes.assigns = slices.Clone(b.term.yes.assigns)
 	next.term.no.assigns = slices.Clone(b.term.no.assigns)
 	next.term.settle(yes)

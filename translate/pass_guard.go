@@ -1,9 +1,6 @@
 package translate
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // mergeGuards makes each guard ask for all that is read further down in any case, removes those that ask for nothing new,
 // and ends the program where nothing but verdict 0 can come any more:
@@ -26,35 +23,73 @@ func mergeGuards(g *graph) {
 			if in.kind != instGuard {
 				return false
 			}
-			if r[in.base] >= in.hi {
+			if r.of(in.base) >= in.hi {
 				return true
 			}
-			r[in.base] = in.hi
+			r = r.with(in.base, in.hi)
 			return false
 		})
-		for _, e := range b.edges() {
+		for e := range b.edges() {
 			if known := at[e.to.id]; known == nil {
-				at[e.to.id] = maps.Clone(r)
+				at[e.to.id] = r.copy()
 			} else {
-				known.meet(r)
+				at[e.to.id] = known.meet(r)
 			}
 		}
 	}
 }
 
-// extents tells how far behind each base the packet is known, or required, to reach.
-type extents map[value]int64
+// extent says that the packet is known, or required, to reach so far behind a base.
+type extent struct {
+	base value
+	hi   int64
+}
 
-// meet keeps what both tell.
-func (r extents) meet(other extents) {
-	for base, hi := range r {
-		if o := other[base]; o == 0 {
-			delete(r, base)
-		} else {
-			r[base] = min(hi, o)
+// maxExtents is of how many bases something is known at a time.
+const maxExtents = 16
+
+// extents are what is known of several bases, the newest last. nil is different from none: see widenGuards.
+type extents []extent
+
+// of is how far the packet reaches behind a base; 0 where nothing is known.
+func (x extents) of(base value) int64 {
+	for _, e := range x {
+		if e.base == base {
+			return e.hi
 		}
 	}
+	return 0
 }
+
+// with returns x with another extent of a base. It may change x.
+func (x extents) with(base value, hi int64) extents {
+	for i := range x {
+		if x[i].base == base {
+			x[i].hi = hi
+			return x
+		}
+	}
+	if len(x) == maxExtents {
+		x = slices.Delete(x, 0, 1)
+	}
+	return append(x, extent{base, hi})
+}
+
+// without returns x with nothing known of a base. It may change x.
+func (x extents) without(base value) extents {
+	return slices.DeleteFunc(x, func(e extent) bool { return e.base == base })
+}
+
+// meet keeps what both tell. It may change x.
+func (x extents) meet(other extents) extents {
+	for i := range x {
+		x[i].hi = min(x[i].hi, other.of(x[i].base))
+	}
+	return slices.DeleteFunc(x, func(e extent) bool { return e.hi == 0 })
+}
+
+// copy returns a copy that is not nil.
+func (x extents) copy() extents { return append(make(extents, 0, len(x)+2), x...) }
 
 // widenGuards goes from the last block to the first, knowing what is read further down in any case.
 func (g *graph) widenGuards() {
@@ -68,10 +103,11 @@ func (g *graph) widenGuards() {
 		for i := len(b.insts) - 1; i >= 0; i-- {
 			switch in := &b.insts[i]; in.kind {
 			case instDef:
-				delete(want, in.v)
+				want = want.without(in.v)
 			case instGuard:
-				in.hi = max(in.hi, min(want[in.base], in.most))
-				want[in.base] = max(in.hi, want[in.base])
+				wanted := want.of(in.base)
+				in.hi = max(in.hi, min(wanted, in.most))
+				want = want.with(in.base, max(in.hi, wanted))
 			}
 		}
 		wants[b.id] = want
@@ -87,19 +123,19 @@ func (g *graph) wantAfter(b *block, wants []extents) extents {
 		return extents{}
 	}
 	var want extents
-	for _, e := range b.edges() {
+	for e := range b.edges() {
 		w := wants[e.to.id]
 		if w == nil {
 			continue
 		}
-		w = maps.Clone(w)
+		w = w.copy()
 		for _, a := range e.assigns {
-			delete(w, a.phi)
+			w = w.without(a.phi)
 		}
 		if want == nil {
 			want = w
 		} else {
-			want.meet(w)
+			want = want.meet(w)
 		}
 	}
 	return want

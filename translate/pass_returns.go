@@ -9,7 +9,7 @@ import (
 func shareReturns(g *graph) {
 	ends := make(map[uint32]*block)
 	for _, b := range g.blocks {
-		for _, e := range b.edges() {
+		for e := range b.edges() {
 			k, ok := g.returns(e.to)
 			if !ok {
 				continue

@@ -25,7 +25,7 @@ func reuse(g *graph) {
 			have = have.with(in.v)
 			return false
 		})
-		for _, e := range b.edges() {
+		for e := range b.edges() {
 			if to := e.to.id; seen[to] {
 				at[to] = slices.DeleteFunc(at[to], func(v value) bool { return !slices.Contains(have, v) })
 			} else {

@@ -9,7 +9,7 @@ import "slices"
 //	    end
 func straighten(g *graph) {
 	for _, b := range slices.Backward(g.blocks) {
-		for _, e := range b.edges() {
+		for e := range b.edges() {
 			for e.to.empty() {
 				e.extend(&e.to.term.yes)
 			}
@@ -25,7 +25,7 @@ func straighten(g *graph) {
 		if merged[b.id] {
 			continue
 		}
-		for b.term.kind == termJump && len(in[b.term.yes.to.id]) == 1 && len(b.term.yes.assigns) == 0 {
+		for b.term.kind == termJump && in[b.term.yes.to.id] == 1 && len(b.term.yes.assigns) == 0 {
 			next := b.term.yes.to
 			b.insts = append(b.insts, next.insts...)
 			b.term = next.term

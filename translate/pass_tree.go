@@ -73,7 +73,7 @@ type chain struct {
 }
 
 // chain collects the tests that begin at the end of b.
-func (g *graph) chain(b *block, in [][]*edge) (c chain) {
+func (g *graph) chain(b *block, in []int) (c chain) {
 	v := b.term.a
 	for g.testsEqual(&b.term, v) {
 		yes, no := b.term.yes, b.term.no
@@ -84,7 +84,7 @@ func (g *graph) chain(b *block, in [][]*edge) (c chain) {
 		c.cases = append(c.cases, choice{k, k, yes})
 		c.otherwise = no
 		b = no.to
-		if len(no.assigns) > 0 || len(b.insts) > 0 || len(in[b.id]) > 1 || !g.testsEqual(&b.term, v) {
+		if len(no.assigns) > 0 || len(b.insts) > 0 || in[b.id] > 1 || !g.testsEqual(&b.term, v) {
 			break
 		}
 		c.links = append(c.links, b)
