@@ -47,6 +47,7 @@ func Engines() []Engine {
 		{"interp-O1", prepareInterp(translate.User, 1)},
 		{"interp-O2", prepareInterp(translate.User, 2)},
 		{"interp-socket", prepareInterp(translate.Socket, 0)},
+		{"interp-socket-O2", prepareInterp(translate.Socket, 2)},
 		{"jit", prepareJIT(0)},
 		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},

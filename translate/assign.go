@@ -24,7 +24,7 @@ func (a *assembler) assemble(code []vinsn) error {
 		case vMoves:
 			a.moves(in.moves)
 		case vOpaque:
-			if err := in.emit(a.emitter, in.pc); err != nil {
+			if err := a.opaque(in); err != nil {
 				return err
 			}
 		default:
@@ -32,6 +32,15 @@ func (a *assembler) assemble(code []vinsn) error {
 		}
 	}
 	return nil
+}
+
+// opaque has the target write.
+func (a *assembler) opaque(in *vinsn) error {
+	var src ebpf.Register
+	if in.src != noReg {
+		src = a.read(in.src, a.spare[1])
+	}
+	return in.emit(a.emitter, in.pc, src)
 }
 
 // plain writes one instruction, with loads and stores around it for operands on the stack.

@@ -46,6 +46,8 @@ type hook struct {
 	place func(k uint32) (off uint32, ok bool)
 	// paged says that bytes may be there which are not to be seen: then a guard decides nothing, and the slow twin does.
 	paged bool
+	// opaque says that the target loads in ways of its own, each of which ends the program on a miss.
+	opaque bool
 	// byAddress says that guards compare addresses, as the verifier of the kernel wants it; otherwise offsets.
 	byAddress bool
 	// most is how far guards may reach.

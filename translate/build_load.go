@@ -37,7 +37,7 @@ func (b *builder) absolute(size int, k uint32) value {
 	}
 	off, ok := b.hook.place(k)
 	if !ok {
-		return b.define(b.window(size, k))
+		return b.define(b.opaque(size, noValue, k))
 	}
 	b.append(inst{kind: instGuard, base: noValue, hi: int64(off) + int64(size), most: b.hook.most})
 	return b.define(b.values.load(size, noValue, off))
@@ -49,6 +49,9 @@ func (b *builder) indirect(size int, k uint32) value {
 	sum := b.alu(ebpf.Add, b.at[placeX], b.constant(k))
 	if at, ok := b.constOf(sum); ok {
 		return b.absolute(size, at)
+	}
+	if b.hook.opaque {
+		return b.define(b.opaque(size, b.at[placeX], k))
 	}
 	base, off := b.split(sum)
 	if uint64(b.known[base].hi)+uint64(off) >= 1<<31 {

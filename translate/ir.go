@@ -187,8 +187,11 @@ func (g *graph) text(v value) string {
 			return fmt.Sprintf("load%d %s[%d]", e.size, g.name(e.a), e.k)
 		}
 		return fmt.Sprintf("load%d [%d]", e.size, e.k)
-	case exprWindow:
-		return fmt.Sprintf("window%d [%#x]", e.size, e.k)
+	case exprOpaque:
+		if e.a != noValue {
+			return fmt.Sprintf("opaque%d [%s + %#x]", e.size, g.name(e.a), e.k)
+		}
+		return fmt.Sprintf("opaque%d [%#x]", e.size, e.k)
 	case exprLen:
 		return "len"
 	case exprProperty:

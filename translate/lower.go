@@ -119,43 +119,64 @@ func (l *lowerer) define(v value) {
 		l.put(ebpf.Mov.Reg(0, 0), dst, machine(l.data))
 		l.put(ebpf.Add.Reg(0, 0), dst, vreg(e.a))
 	case exprLen:
-		l.opaque(dst, noValue, noValue, func(e *emitter, _ int) error {
-			e.length(e, e.regA)
-			return nil
-		}, l.lostByLength())
-	case exprWindow:
-		size, k := int(e.size), e.k
-		l.opaque(dst, noValue, noValue, func(e *emitter, _ int) error {
-			e.loadFixed(e, e.regA, size, k, e.drop)
-			return nil
-		}, l.lost|setOf(l.regTmp, l.regKept))
+		l.ask(dst, func(e *emitter) { e.length(e, e.regA) }, l.lostByLength())
+	case exprOpaque:
+		l.opaqueLoad(v)
 	case exprProperty:
 		if cbpf.Ext(e.k) == cbpf.ExtIfIndex {
-			l.opaque(dst, noValue, noValue, func(e *emitter, _ int) error {
-				e.field(e, e.regA, ebpf.SkbIfIndex)
-				return nil
-			}, setOf(l.regTmp))
+			l.ask(dst, func(e *emitter) { e.field(e, e.regA, ebpf.SkbIfIndex) }, setOf(l.regTmp))
 			return
 		}
 		ext := cbpf.Ext(e.k)
-		l.opaque(dst, e.a, max(e.b, noValue), func(e *emitter, pc int) error { return e.extension(pc, ext) }, l.lostByExtension(ext))
+		l.extend(dst, ext, e)
 	}
 }
 
-// opaque has the target emit something that leaves its result in A, and destroys lost, and keeps the result in dst. a and
-// x, where they are values, are put into A and X first.
-func (l *lowerer) opaque(dst vreg, a, x value, emit func(*emitter, int) error, lost registerSet) {
-	in := vinsn{kind: vOpaque, dst: noReg, src: noReg, to: noLabel, emit: emit, lost: lost | setOf(l.regA), pc: l.pc}
-	if a != noValue {
-		var args vinsn
-		args.kind, args.dst, args.src, args.to, args.pc = vMoves, noReg, noReg, noLabel, l.pc
-		args.moves = []vmove{l.move(machine(l.regA), a), l.move(machine(l.regX), x)}
-		args.lost = setOf(l.regA, l.regX)
-		l.code = append(l.code, args)
-		in.lost |= setOf(l.regX)
-	}
-	l.code = append(l.code, in)
+// emits appends what the target emits by itself, which leaves its result in A and destroys lost. It reads index, if that is
+// a register. The result goes to dst.
+func (l *lowerer) emits(dst, index vreg, lost registerSet, emit func(e *emitter, pc int, index ebpf.Register) error) {
+	l.code = append(l.code, vinsn{
+		kind: vOpaque, dst: noReg, src: index, to: noLabel, emit: emit, lost: lost | setOf(l.regA), pc: l.pc,
+	})
 	l.put(ebpf.Mov.Reg32(0, 0), dst, machine(l.regA))
+}
+
+// ask has the target emit something that reads no register and cannot fail.
+func (l *lowerer) ask(dst vreg, emit func(*emitter), lost registerSet) {
+	l.emits(dst, noReg, lost, func(e *emitter, _ int, _ ebpf.Register) error {
+		emit(e)
+		return nil
+	})
+}
+
+// opaqueLoad loads as the target does, which ends the program where there is nothing.
+func (l *lowerer) opaqueLoad(v value) {
+	size, k, index := int(l.exprs[v].size), l.exprs[v].k, noReg
+	if a := l.exprs[v].a; a != noValue {
+		index = vreg(a)
+	}
+	l.emits(vreg(v), index, l.lost|setOf(l.regTmp, l.regKept), func(e *emitter, _ int, at ebpf.Register) error {
+		if index == noReg {
+			e.loadFixed(e, e.regA, size, k, e.drop)
+		} else {
+			e.loadIndexed(e, e.regA, at, size, k, withWindows, e.drop)
+		}
+		return nil
+	})
+}
+
+// extend yields an extension, whose arguments, if it has any, are in A and X.
+func (l *lowerer) extend(dst vreg, ext cbpf.Ext, e *expr) {
+	lost := l.lostByExtension(ext)
+	if e.a != noValue {
+		l.code = append(l.code, vinsn{
+			kind: vMoves, dst: noReg, src: noReg, to: noLabel, pc: l.pc,
+			moves: []vmove{l.move(machine(l.regA), e.a), l.move(machine(l.regX), e.b)},
+			lost:  setOf(l.regA, l.regX),
+		})
+		lost |= setOf(l.regX)
+	}
+	l.emits(dst, noReg, lost, func(e *emitter, pc int, _ ebpf.Register) error { return e.extension(pc, ext) })
 }
 
 // move is the assignment of a value.
@@ -246,13 +267,13 @@ func (l *lowerer) jump(from, to *block) {
 func (l *lowerer) ret(v value) {
 	in := vinsn{kind: vOpaque, dst: noReg, src: noReg, to: noLabel, pc: l.pc}
 	if k, ok := l.constOf(v); ok {
-		in.emit = func(e *emitter, _ int) error {
+		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
 			e.returns(k)
 			return nil
 		}
 	} else {
 		l.put(ebpf.Mov.Reg32(0, 0), machine(l.regA), vreg(v))
-		in.emit = func(e *emitter, _ int) error {
+		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
 			e.returnsA()
 			return nil
 		}

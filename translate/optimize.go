@@ -19,7 +19,7 @@ type optimizable interface {
 // is better translated plainly.
 func (e *emitter) optimized(level int) (done bool, err error) {
 	target, ok := e.access.(optimizable)
-	if !ok {
+	if !ok || e.paths.visits > maxPathInsns && e.target != User && e.target != Seccomp {
 		return false, nil
 	}
 	h := target.hook()
@@ -68,8 +68,8 @@ func allot(code []vinsn, vregs int, pool registerSet, top int16) (homes *allocat
 		return homes, spare
 	}
 	kept := 0
-	for r := ebpf.R0; r < ebpf.R10 && kept < len(spare); r++ {
-		if pool.has(r) && r != ebpf.R0 {
+	for r := ebpf.R9; r > ebpf.R0 && kept < len(spare); r-- {
+		if pool.has(r) {
 			spare[kept] = r
 			pool &^= setOf(r)
 			kept++

@@ -30,4 +30,4 @@ func dropDead(g *graph) {
 }
 
 // pure reports whether computing v has no effect but the value: it does not end the program.
-func (g *graph) pure(v value) bool { return g.exprs[v].kind != exprWindow }
+func (g *graph) pure(v value) bool { return g.exprs[v].kind != exprOpaque }

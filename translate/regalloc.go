@@ -60,10 +60,13 @@ func intervals(code []vinsn, vregs int) []interval {
 		all[i] = interval{v: vreg(i), start: -1, hint: noReg}
 	}
 	for i := range code {
-		in := &code[i]
+		in, read := &code[i], 2*i
+		if in.kind == vOpaque {
+			read++ // what the target emits may destroy one register before it reads another
+		}
 		in.operands(func(v vreg) {
 			if v >= 0 {
-				all[v].end = max(all[v].end, 2*i)
+				all[v].end = max(all[v].end, read)
 			}
 		}, func(v vreg) {
 			if v < 0 {

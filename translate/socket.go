@@ -84,3 +84,9 @@ func (socket) field(e *emitter, dst ebpf.Register, off int16) {
 }
 
 func (socket) hatype() (uint16, bool) { return 0, false }
+
+func (s socket) hook() *hook {
+	return &hook{ends: neverEnds, place: func(uint32) (uint32, bool) { return 0, false }, opaque: true, hatype: s.hatype}
+}
+
+func (socket) layout(cbpf.Program, bool) layout { return layout{pinned: setOf(regCtx)} }

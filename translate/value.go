@@ -18,7 +18,7 @@ type exprKind uint8
 const (
 	exprConst    exprKind = iota // k
 	exprLoad                     // size bytes at address a+k, or at k in the packet where a is noValue; in host order
-	exprWindow                   // size bytes at an absolute k in the LL or NET window of the kernel; ends the program where there are none
+	exprOpaque                   // size bytes at k, or at a+k, as a classic load means it; ends the program where there are none
 	exprLen                      // length on the wire
 	exprProperty                 // extension k, of A = a and X = b where it takes them
 	exprALU                      // a fn b, on 32 bits
@@ -97,8 +97,9 @@ func (vs *values) load(size int, address value, k uint32) value {
 	return vs.intern(expr{kind: exprLoad, size: uint8(size), a: address, b: noValue, k: k}, ofSize(size))
 }
 
-func (vs *values) window(size int, k uint32) value {
-	return vs.intern(expr{kind: exprWindow, size: uint8(size), a: noValue, b: noValue, k: k}, ofSize(size))
+// opaque is the number that a classic load yields, at k or, if that is a value, index+k.
+func (vs *values) opaque(size int, index value, k uint32) value {
+	return vs.intern(expr{kind: exprOpaque, size: uint8(size), a: index, b: noValue, k: k}, ofSize(size))
 }
 
 // ofSize are the numbers that so many bytes hold.

@@ -36,8 +36,8 @@ type vinsn struct {
 	dst, src vreg
 	to       ebpf.Label // vPlain: where a jump goes; vLabel: the label
 	moves    []vmove
-	emit     func(e *emitter, pc int) error // vOpaque
-	lost     registerSet                    // vOpaque: what it destroys
+	emit     func(e *emitter, pc int, src ebpf.Register) error // vOpaque
+	lost     registerSet                                       // vOpaque: what it destroys
 	pc       int
 }
 
@@ -77,9 +77,6 @@ func (in *vinsn) operands(use, def func(vreg)) {
 	case vOpaque:
 		if in.src != noReg {
 			use(in.src)
-		}
-		if in.dst != noReg {
-			use(in.dst)
 		}
 	}
 }
