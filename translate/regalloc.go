@@ -13,6 +13,7 @@ type interval struct {
 	v          vreg
 	start, end int
 	hint       vreg // whose register, or which, would spare a move; noReg where none
+	heir       vreg // what it is moved to, which had better live in the same register
 }
 
 // home is where a virtual register lives.
@@ -28,8 +29,9 @@ type allocation struct {
 	lostAt []lostAt // in order of their places
 	active []interval
 	free   registerSet
-	slots  []int // of each place on the stack: until where it is taken
-	top    int16 // the places on the stack lie below it
+	slots  []int      // of each place on the stack: until where it is taken
+	top    int16      // the places on the stack lie below it
+	all    []interval // by virtual register
 }
 
 // lostAt says that an instruction destroys registers.
@@ -46,18 +48,19 @@ func allocate(code []vinsn, vregs int, pool registerSet, top int16) *allocation 
 			a.lostAt = append(a.lostAt, lostAt{i, code[i].lost})
 		}
 	}
-	for _, iv := range intervals(code, vregs) {
+	a.all = intervals(code, vregs)
+	for _, iv := range inOrder(a.all) {
 		a.expire(iv.start)
 		a.place(iv)
 	}
 	return a
 }
 
-// intervals finds where each virtual register is alive, in the order of their starts.
+// intervals finds where each virtual register is alive; one that is not starts at -1.
 func intervals(code []vinsn, vregs int) []interval {
 	all := make([]interval, vregs)
 	for i := range all {
-		all[i] = interval{v: vreg(i), start: -1, hint: noReg}
+		all[i] = interval{v: vreg(i), start: -1, hint: noReg, heir: noReg}
 	}
 	for i := range code {
 		in, read := &code[i], 2*i
@@ -79,9 +82,14 @@ func intervals(code []vinsn, vregs int) []interval {
 		})
 		hints(in, all)
 	}
-	all = slices.DeleteFunc(all, func(iv interval) bool { return iv.start < 0 })
-	slices.SortFunc(all, func(x, y interval) int { return cmp.Compare(x.start, y.start) })
 	return all
+}
+
+// inOrder sorts the intervals by their starts, without those that are nowhere.
+func inOrder(all []interval) []interval {
+	sorted := slices.DeleteFunc(slices.Clone(all), func(iv interval) bool { return iv.start < 0 })
+	slices.SortFunc(sorted, func(x, y interval) int { return cmp.Compare(x.start, y.start) })
+	return sorted
 }
 
 // hints notes which registers had better be the same.
@@ -89,6 +97,9 @@ func hints(in *vinsn, all []interval) {
 	note := func(dst, src vreg) {
 		if dst >= 0 && all[dst].hint == noReg {
 			all[dst].hint = src
+		}
+		if dst >= 0 && src >= 0 {
+			all[src].heir = dst
 		}
 		if src >= 0 && dst < 0 && all[src].hint == noReg {
 			all[src].hint = dst
@@ -136,11 +147,16 @@ func (a *allocation) place(iv interval) {
 	a.homes[iv.v].slot = a.slot(iv)
 }
 
-// pick chooses among registers: the one that spares a move, or else one that calls destroy, so that the others remain
-// for what has to survive them.
+// pick chooses among registers: one that will do for the heir too, then the one that spares a move, then the one with the
+// lowest number, which calls destroy: the others remain for what has to survive them.
 func (a *allocation) pick(iv interval, among registerSet) (r ebpf.Register, ok bool) {
 	if among == 0 {
 		return 0, false
+	}
+	if iv.heir >= 0 {
+		if both := among &^ a.lostIn(a.all[iv.heir]); both != 0 {
+			among = both
+		}
 	}
 	if fixed, ok := iv.hint.fixed(); ok && among.has(fixed) {
 		return fixed, true
@@ -148,12 +164,7 @@ func (a *allocation) pick(iv interval, among registerSet) (r ebpf.Register, ok b
 	if iv.hint >= 0 && a.homes[iv.hint].slot == 0 && among.has(a.homes[iv.hint].reg) {
 		return a.homes[iv.hint].reg, true
 	}
-	for r := ebpf.R0; r < ebpf.R10; r++ {
-		if among.has(r) {
-			return r, true
-		}
-	}
-	return 0, false
+	return among.lowest(), true
 }
 
 // lostIn are the registers that some instruction inside the interval destroys.

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -133,6 +134,9 @@ func setOf(members ...ebpf.Register) (s registerSet) {
 }
 
 func (s registerSet) has(r ebpf.Register) bool { return s>>r&1 != 0 }
+
+// lowest is the member with the lowest number. The set must not be empty.
+func (s registerSet) lowest() ebpf.Register { return ebpf.Register(bits.TrailingZeros16(uint16(s))) }
 
 // byCalls are the registers that the call of a helper function destroys.
 var byCalls = setOf(ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3, ebpf.R4, ebpf.R5)
