@@ -11,15 +11,18 @@ type assembler struct {
 	*emitter
 	*allocation
 	spare [2]ebpf.Register // for what lives on the stack, where anything does
+	held  [2]vreg          // what these hold a copy of; noReg for nothing
 }
 
 // assemble writes the code.
 func (a *assembler) assemble(code []vinsn) error {
+	a.forget()
 	for i := range code {
 		in := &code[i]
 		a.b.Origin(in.pc)
 		switch in.kind {
 		case vLabel:
+			a.forget()
 			a.b.Place(in.to)
 		case vMoves:
 			a.moves(in.moves)
@@ -38,8 +41,9 @@ func (a *assembler) assemble(code []vinsn) error {
 func (a *assembler) opaque(in *vinsn) error {
 	var src ebpf.Register
 	if in.src != noReg {
-		src = a.read(in.src, a.spare[1])
+		src = a.read(in.src, 1)
 	}
+	a.forget()
 	return in.emit(a.emitter, in.pc, src)
 }
 
@@ -48,7 +52,7 @@ func (a *assembler) plain(in *vinsn) {
 	ins := in.ins
 	var keep int16 // where the result has to go
 	if in.src != noReg {
-		ins.Src = a.read(in.src, a.spare[1])
+		ins.Src = a.read(in.src, 1)
 	}
 	if in.dst != noReg {
 		h, onStack := a.home(in.dst)
@@ -56,7 +60,7 @@ func (a *assembler) plain(in *vinsn) {
 		if onStack {
 			ins.Dst = a.spare[0]
 			if in.readsDst() {
-				a.read(in.dst, a.spare[0])
+				a.read(in.dst, 0)
 			}
 			if in.writesDst() {
 				keep = h.slot
@@ -71,8 +75,13 @@ func (a *assembler) plain(in *vinsn) {
 	}
 	if keep != 0 {
 		a.b.Emit(ebpf.Store(8, ebpf.R10, keep, ins.Dst))
+		a.forget()
+		a.held[0] = in.dst
 	}
 }
+
+// forget lets go of the copies.
+func (a *assembler) forget() { a.held = [2]vreg{noReg, noReg} }
 
 // isNothing recognises a move of a register to itself. The upper halves of registers are 0 already.
 func isNothing(ins ebpf.Instruction) bool {
@@ -89,14 +98,17 @@ func (a *assembler) home(v vreg) (h home, onStack bool) {
 	return h, h.slot != 0
 }
 
-// read returns the register that holds v, which is loaded into spare if it lives on the stack.
-func (a *assembler) read(v vreg, spare ebpf.Register) ebpf.Register {
+// read returns the register that holds v, which is loaded into that spare one if it lives on the stack.
+func (a *assembler) read(v vreg, spare int) ebpf.Register {
 	h, onStack := a.home(v)
 	if !onStack {
 		return h.reg
 	}
-	a.b.Emit(ebpf.Load(8, spare, ebpf.R10, h.slot))
-	return spare
+	if a.held[spare] != v {
+		a.b.Emit(ebpf.Load(8, a.spare[spare], ebpf.R10, h.slot))
+		a.held[spare] = v
+	}
+	return a.spare[spare]
 }
 
 // moves writes assignments that happen all at once: in an order in which nothing is overwritten that is still to be read.

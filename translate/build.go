@@ -288,6 +288,5 @@ func (g *graph) decided(t *term) (yes, certain bool) {
 	if _, isConst := g.constOf(t.a); isConst {
 		t.a, t.b, t.op = t.b, t.a, swapped[t.op]
 	}
-	var nothing *facts
-	return g.decide(nothing, nil, t)
+	return g.decide(nil, nil, t)
 }

@@ -1,85 +1,70 @@
 package translate
 
-import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+import (
+	"slices"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
 
 // fact is what is known of one value on a path, beyond what is known of it everywhere.
 type fact struct {
 	v   value
 	now bounds
 	not []uint32 // numbers inside the bounds that it is not; shared, so copied when changed
+	any uint32   // bits of which one at least is set, if it is not 0
 }
 
-// facts is what is known on a path: a list with the newest in front, shared between paths. The newest fact of a value
-// holds; nil knows nothing.
-type facts struct {
-	fact
-	older *facts
-	n     int // length of the list
-}
+// facts is what is known on a path: of each value at most one fact, the newest last. It is shared between paths, so it is
+// copied when changed.
+type facts []fact
 
 // Facts are kept in bounds, so that a program costs no more than its length: of so many values, and so many numbers that
 // one is not.
 const (
-	maxFacts = 16
+	maxFacts = 12
 	maxNots  = 8
 )
 
 // of returns what is known of v.
-func (f *facts) of(g *graph, v value) fact {
-	for l := f; l != nil; l = l.older {
-		if l.v == v {
-			return l.fact
+func (fs facts) of(g *graph, v value) fact {
+	for i := range fs {
+		if fs[i].v == v {
+			return fs[i]
 		}
 	}
 	return fact{v: v, now: g.known[v]}
 }
 
-// with returns the facts and one more. Where there are too many, the older half is forgotten.
-func (f *facts) with(new fact) *facts {
-	if f != nil && f.n == maxFacts {
-		f = f.newest(maxFacts / 2)
+// with returns the facts and a newer one. Where there are too many, the oldest is forgotten.
+func (fs facts) with(newer fact) facts {
+	out := make(facts, 0, len(fs)+1)
+	for _, f := range fs {
+		if f.v != newer.v {
+			out = append(out, f)
+		}
 	}
-	l := &facts{fact: new, older: f, n: 1}
-	if f != nil {
-		l.n += f.n
+	if len(out) == maxFacts {
+		out = slices.Delete(out, 0, 1)
 	}
-	return l
-}
-
-// newest returns the first n facts of the list.
-func (f *facts) newest(n int) *facts {
-	if f == nil || n == 0 {
-		return nil
-	}
-	older := f.older.newest(n - 1)
-	l := &facts{fact: f.fact, older: older, n: 1}
-	if older != nil {
-		l.n += older.n
-	}
-	return l
+	return append(out, newer)
 }
 
 // meet keeps what holds on both paths.
-func (f *facts) meet(g *graph, other *facts) *facts {
-	if f == other {
-		return f
-	}
-	var kept *facts
-	seen := valueSet{}
-	for l := f; l != nil; l = l.older {
-		if seen.has(l.v) {
-			continue
+func (fs facts) meet(g *graph, other facts) facts {
+	var kept facts
+	for _, f := range fs {
+		o := other.of(g, f.v)
+		both := fact{v: f.v, now: f.now.both(o.now)}
+		if f.any == o.any {
+			both.any = f.any
 		}
-		seen = seen.add(l.v)
-		o := other.of(g, l.v)
-		both := fact{v: l.v, now: l.now.both(o.now)}
-		for _, k := range l.not {
+		for _, k := range f.not {
 			if !o.can(k) {
 				both.not = append(both.not, k)
 			}
 		}
-		if both.now != g.known[l.v] || len(both.not) > 0 {
-			kept = kept.with(both)
+		if both.now != g.known[f.v] || len(both.not) > 0 || both.any != 0 {
+			kept = append(kept, both)
 		}
 	}
 	return kept
@@ -87,7 +72,7 @@ func (f *facts) meet(g *graph, other *facts) *facts {
 
 // can reports whether the value may be k.
 func (f *fact) can(k uint32) bool {
-	if k < f.now.lo || k > f.now.hi || k&^f.now.may != 0 {
+	if k < f.now.lo || k > f.now.hi || k&^f.now.may != 0 || f.any != 0 && k&f.any == 0 {
 		return false
 	}
 	for _, n := range f.not {
@@ -126,8 +111,11 @@ func (f *fact) decide(op ebpf.JumpOp, k uint32) (yes, certain bool) {
 		}
 		return !ge, hi < k
 	case ebpf.JSet:
-		if lo == hi {
+		switch {
+		case lo == hi:
 			return lo&k != 0, true
+		case f.any != 0 && f.any&^k == 0:
+			return true, true
 		}
 		return false, f.now.may&k == 0
 	}
@@ -142,7 +130,7 @@ func (f fact) learn(op ebpf.JumpOp, k uint32, yes bool) fact {
 	b := &f.now
 	switch op {
 	case ebpf.JEq:
-		f.now, f.not = exactly(k), nil
+		f.now, f.not, f.any = exactly(k), nil, 0
 	case ebpf.JNe:
 		f = f.exclude(k)
 	case ebpf.JGt:
@@ -155,7 +143,8 @@ func (f fact) learn(op ebpf.JumpOp, k uint32, yes bool) fact {
 		b.hi = min(b.hi, k-1)
 	case ebpf.JSet:
 		if yes {
-			return f.exclude(0)
+			f.any = k
+			return f
 		}
 		b.may &^= k
 		b.hi = min(b.hi, b.may)

@@ -36,6 +36,7 @@ type lowerer struct {
 	temps  vreg                // the next temporary
 	missed bool                // some guard goes to miss
 	wanted map[ebpf.Label]bool // labels that some jump goes to, or that are fallen into
+	copies map[*block]int      // of blocks that only end the program: how often that was done elsewhere
 	pc     int
 }
 
@@ -43,7 +44,7 @@ type lowerer struct {
 // elsewhere.
 func lower(g *graph, e *emitter, at layout) (code []vinsn, vregs int, missed bool) {
 	g.splitEdges()
-	l := &lowerer{graph: g, emitter: e, layout: at, wanted: make(map[ebpf.Label]bool), temps: vreg(len(g.exprs))}
+	l := &lowerer{graph: g, emitter: e, layout: at, wanted: make(map[ebpf.Label]bool), copies: make(map[*block]int), temps: vreg(len(g.exprs))}
 	if !at.whole && !bigEndianHost {
 		l.raw = g.rawValues()
 	} else {
@@ -248,13 +249,17 @@ func (l *lowerer) width(v value) uint8 {
 	return l.exprs[v].size
 }
 
+// maxCopies is how often an end of the program is written again instead of jumped to: a jump takes one instruction of two.
+const maxCopies = 4
+
 // jump goes to a block, unless that stands next. A block that does nothing but end the program is done here instead.
 func (l *lowerer) jump(from, to *block) {
 	switch {
 	case to.id == from.id+1:
 		l.wanted[l.labels[to.id]] = true
 	default:
-		if _, ok := l.graph.returns(to); ok {
+		if _, ok := l.graph.returns(to); ok && l.copies[to] < maxCopies {
+			l.copies[to]++
 			l.pc = to.term.pc
 			l.ret(to.term.a)
 			return

@@ -1,10 +1,6 @@
 package translate
 
-import (
-	"slices"
-
-	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
-)
+import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 
 // useFacts carries what comparisons tell down all paths, and lets every comparison that is thereby decided go: in the
 // block where it stands, and, if it is decided on one way into that block only, by leading that way past it:
@@ -15,8 +11,8 @@ import (
 //
 // (redundant predicate elimination and jump threading: Begel, McCanne and Graham, BPF+, SIGCOMM 1999).
 func useFacts(g *graph) {
-	u := &factUser{graph: g, left: g.incoming(), copies: len(g.blocks) + 16}
-	u.at, u.seen = make([]*facts, len(g.blocks)), make([]bool, len(g.blocks))
+	u := &factUser{graph: g, left: g.incoming(), copies: 4*len(g.blocks) + 16, steps: 16*len(g.blocks) + 64}
+	u.at, u.seen = make([]facts, len(g.blocks)), make([]bool, len(g.blocks))
 	for _, b := range g.blocks {
 		u.block(b)
 	}
@@ -27,10 +23,11 @@ func useFacts(g *graph) {
 type factUser struct {
 	*graph
 	seen   []bool   // of each block, by id: some way into it was seen
-	at     []*facts // what is known at its beginning on all of those
+	at     []facts  // what is known at its beginning on all of those
 	left   []int    // ways into it that were not seen
 	out    []*block // those that are done, with the copies behind those that lead to them
-	copies int      // blocks that may still be copied to lead a way past a comparison
+	copies int      // blocks that may still be made to lead a way past comparisons
+	steps  int      // comparisons that ways may still be led past
 }
 
 func (u *factUser) block(b *block) {
@@ -66,7 +63,7 @@ func (u *factUser) block(b *block) {
 }
 
 // arrive notes what is known on a way into a block.
-func (u *factUser) arrive(to *block, f *facts) {
+func (u *factUser) arrive(to *block, f facts) {
 	u.left[to.id]--
 	if u.seen[to.id] {
 		f = u.at[to.id].meet(u.graph, f)
@@ -74,30 +71,40 @@ func (u *factUser) arrive(to *block, f *facts) {
 	u.at[to.id], u.seen[to.id] = f, true
 }
 
-// maxCopied is the longest block that is copied to lead a way past its comparison.
-const maxCopied = 4
+// maxCopied is how many instructions are copied to lead a way past comparisons.
+const maxCopied = 6
 
-// past makes a copy of the block that e leads to, for a way on which its comparison is decided; nil if it is not, or
-// if no other way leads there.
-func (u *factUser) past(f *facts, e *edge) *block {
-	b := e.to
-	if others := u.seen[b.id] || u.left[b.id] > 1; !others || u.copies == 0 || len(b.insts) > maxCopied {
+// past makes a block for a way on which the comparison that e leads to is decided, which does what stands in front of it, and
+// in front of all others behind it that are decided too; nil if it is not, or if no other way leads there.
+func (u *factUser) past(f facts, e *edge) *block {
+	if others := u.seen[e.to.id] || u.left[e.to.id] > 1; !others || u.copies == 0 {
 		return nil
 	}
-	yes, certain := u.decide(f, e, &b.term)
-	if !certain {
+	next := &block{id: len(u.at), term: term{kind: termJump, yes: edge{to: e.to}, pc: e.to.term.pc}}
+	way := e
+	for ; u.steps > 0; u.steps-- {
+		b := next.term.yes.to
+		yes, certain := u.decide(f, way, &b.term)
+		if !certain || len(next.insts)+len(b.insts) > maxCopied || len(next.term.yes.assigns) > 0 && len(b.insts) > 0 {
+			break
+		}
+		next.insts = append(next.insts, b.insts...)
+		taken := &b.term.yes
+		if !yes {
+			taken = &b.term.no
+		}
+		next.term.yes.extend(taken)
+		f, way = u.carry(f, way), &next.term.yes
+	}
+	if next.term.yes.to == e.to {
 		return nil
 	}
 	u.copies--
-	next := &block{insts: slices.Clone(b.insts), term: b.term, id: len(u.at)}
-	next.term.yes.assigns = slices.Clone(b.term.yes.assigns)
-	next.term.no.assigns = slices.Clone(b.term.no.assigns)
-	next.term.settle(yes)
 	return next
 }
 
 // decide tells the outcome of a condition where f is known, on the way e if that is not nil.
-func (g *graph) decide(f *facts, e *edge, t *term) (yes, certain bool) {
+func (g *graph) decide(f facts, e *edge, t *term) (yes, certain bool) {
 	if t.kind != termCond {
 		return false, false
 	}
@@ -117,7 +124,7 @@ func (g *graph) decide(f *facts, e *edge, t *term) (yes, certain bool) {
 }
 
 // learn is what is known where the block ended in t and went on e.
-func (u *factUser) learn(f *facts, t *term, e *edge) *facts {
+func (u *factUser) learn(f facts, t *term, e *edge) facts {
 	if t.kind != termCond {
 		return f
 	}
@@ -130,11 +137,11 @@ func (u *factUser) learn(f *facts, t *term, e *edge) *facts {
 }
 
 // carry adds what the assignments of the edge say of phis.
-func (u *factUser) carry(f *facts, e *edge) *facts {
+func (u *factUser) carry(f facts, e *edge) facts {
 	out := f
 	for _, a := range e.assigns {
 		from := f.of(u.graph, a.from)
-		if from.now != u.known[a.phi] || len(from.not) > 0 {
+		if from.now != u.known[a.phi] || len(from.not) > 0 || from.any != 0 {
 			from.v = a.phi
 			out = out.with(from)
 		}
