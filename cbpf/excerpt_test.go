@@ -43,7 +43,7 @@ func TestExcerpt(t *testing.T) {
 	_, err := cbpf.ParseAs(cbpf.Asm, []byte("\r"))
 	var all cbpf.Errors
 	require.ErrorAs(t, err, &all)
-	require.Equal(t, "  1 | \n    | ^\n", all[0].Excerpt())
+	require.Equal(t, "  2 | \n    | ^\n", all[0].Excerpt())
 	require.Empty(t, (&cbpf.Error{Reason: cbpf.ReasonEmpty, PC: -1}).Excerpt())
 }
 
@@ -91,7 +91,7 @@ line 6: (003) program does not end with a return: the last instruction must be `
 // TestSourceOfEveryNotation finds the line of each instruction.
 func TestSourceOfEveryNotation(t *testing.T) {
 	p := benchProgram(16)
-	first := map[cbpf.Notation]int{cbpf.Decimal: 2, cbpf.Go: 2, cbpf.JSON: 2}
+	first := map[cbpf.Notation]int{cbpf.Decimal: 2, cbpf.Go: 2, cbpf.JSON: 2, cbpf.Dump: 3}
 	for _, n := range cbpf.Notations() {
 		text, err := cbpf.Print(p, n)
 		require.NoError(t, err)

@@ -33,6 +33,7 @@ const (
 	ReasonUnclosedComment Reason = "comment is not closed"
 	ReasonBadRow          Reason = "not a row of four numbers"
 	ReasonWrongCount      Reason = "wrong number of instructions"
+	ReasonSecondProgram   Reason = "a second program"
 	ReasonBadNumber       Reason = "not a number"
 	ReasonNumberTooBig    Reason = "number too big"
 )
@@ -48,8 +49,8 @@ const (
 // Parse reads a program in whichever notation it is written.
 func Parse(text []byte) (Program, error) { return ParseAs(Auto, text) }
 
-// ParseAs reads a program in the given notation. In text, Windows line ends, a byte order mark, blank lines and leading
-// lines that start with #, ; or // are skipped. The error is an *Error where the notation itself is at fault, otherwise an
+// ParseAs reads a program in the given notation. In text, Windows line ends, a byte order mark, blank lines and lines that
+// start with #, ;, // or ``` are skipped; it may be UTF-16 if it begins with the mark. The error is an *Error where the notation itself is at fault, otherwise an
 // Errors with up to twenty faults. The program need not be valid: see Validate.
 func ParseAs(n Notation, text []byte) (Program, error) {
 	p, _, err := parse(n, text, false)
@@ -65,7 +66,11 @@ func parse(n Notation, text []byte, places bool) (*parser, Notation, error) {
 	if len(text) > maxText {
 		return nil, "", &Error{Reason: ReasonTextTooLong, PC: -1, Detail: fmt.Sprintf("%d bytes, %d are the most", len(text), maxText)}
 	}
-	p := newParser(string(text))
+	source := string(text)
+	if n != Raw && n != RawBE {
+		source = legible(source)
+	}
+	p := newParser(source)
 	p.wantPlaces = places
 	if n == Auto {
 		var err error
@@ -128,7 +133,7 @@ func commentLength(s string) int {
 			return 0 // for the notation to judge
 		}
 		return end + 4
-	case strings.HasPrefix(s, "#") || strings.HasPrefix(s, ";") || strings.HasPrefix(s, "//"):
+	case strings.HasPrefix(s, "#") || strings.HasPrefix(s, ";") || strings.HasPrefix(s, "//") || strings.HasPrefix(s, "```"):
 		if end = strings.IndexByte(s, '\n'); end < 0 {
 			end = len(s)
 		}
@@ -183,6 +188,20 @@ func (p *parser) nextLine() (line string, ok bool) {
 	line = trim(line)
 	p.length = len(line)
 	return line, true
+}
+
+// skipTo consumes the lines in front of the first for which begins returns true. Where there is none it consumes nothing
+// and returns false.
+func (p *parser) skipTo(begins func(line string) bool) bool {
+	for at := 0; at < len(p.text); {
+		line, _, _ := strings.Cut(p.text[at:], "\n")
+		if begins(trim(line)) {
+			p.consume(at)
+			return true
+		}
+		at += len(line) + 1
+	}
+	return false
 }
 
 // add appends an instruction, and moves on to the next pc.

@@ -7,19 +7,37 @@ import "strings"
 //	(INDEX) MNEMONIC [OPERAND] [jt TARGET jf TARGET] [; COMMENT]
 //
 // with absolute targets, which is why the index counts: one missing line would move them all. A comment can start with
-// // too. One that says `raw` and four numbers is data, as Print writes it.
+// // too. One that says `raw` and four numbers is data, as Print writes it. In front of the first line may stand what a
+// terminal shows there, the command and warnings.
 func (p *parser) listing() {
 	p.dialect, p.targets = &listingDialect, p.listingTargets
+	p.skipTo(isListingLine)
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
 		digits, rest, found := strings.Cut(line, ")")
 		if !found || !strings.HasPrefix(digits, "(") {
-			p.strayLine(line)
+			p.strayLine(line, "(000)")
 			continue
 		}
 		p.index(digits[1:], "(%03d)")
 		p.statement(p.advance(rest))
 	}
 	p.applyRaw()
+}
+
+// isListingLine reports whether a line begins with an index in parentheses.
+func isListingLine(line string) bool {
+	digits, _, found := strings.Cut(line, ")")
+	return found && strings.HasPrefix(digits, "(") && isNumber(digits[1:])
+}
+
+// isNumber reports whether a text is decimal digits.
+func isNumber(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if digit(s[i]) > 9 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // dbg reads what bpf_dbg's `disassemble` prints. A line is
@@ -32,7 +50,7 @@ func (p *parser) dbg() {
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
 		digits, rest, found := strings.Cut(line, ":")
 		if !found || !strings.HasPrefix(digits, "l") {
-			p.strayLine(line)
+			p.strayLine(line, "l0:")
 			continue
 		}
 		p.index(digits[1:], "l%d:")
@@ -50,13 +68,9 @@ func (p *parser) advance(rest string) string {
 }
 
 // strayLine reports a line without an index, and which notation it seems to be in if not in this one.
-func (p *parser) strayLine(line string) {
-	expected := "(000)"
-	if p.dialect == &dbgDialect {
-		expected = "l0:"
-	}
+func (p *parser) strayLine(line, expected string) {
 	switch n := sniffLine(line); n {
-	case "", Listing, Dbg:
+	case "", Listing, Dbg, Dump:
 		p.fail(ReasonBadLine, "%s, where an index such as %s is expected", quote(line), expected)
 	default:
 		p.fail(ReasonBadLine, "%s, which looks like notation %s", quote(line), n)

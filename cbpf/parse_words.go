@@ -163,8 +163,10 @@ func lower(c byte) byte {
 }
 
 // quote makes any text fit for a message: on one line, printable and short.
-func quote(s string) string {
-	const most = 40
+func quote(s string) string { return quoteN(s, 40) }
+
+// quoteN is quote for texts of which so many bytes are enough.
+func quoteN(s string, most int) string {
 	if len(s) > most {
 		return fmt.Sprintf("%q...", s[:most])
 	}
