@@ -70,7 +70,7 @@ func TestSource(t *testing.T) {
 	}
 	var all cbpf.Errors
 	require.ErrorAs(t, source.Place(cbpf.Validate(source.Program)), &all)
-	require.Equal(t, `line 5: (001) division by zero: div #0
+	require.Equal(t, `line 5: (001) division by zero: div #0; the verdict would be 0: ret #0
   5 | 	div #0 tax
     | 	^~~~~~
 line 6: (003) no such word of scratch memory: M[16], M[15] is the last

@@ -5,19 +5,22 @@ import (
 	"unicode/utf16"
 )
 
+const noBreakSpace = "\u00a0"
+
 // legible returns a text as the parsers expect it. What shells of Windows write is UTF-16, old files end their lines with
 // carriage returns alone, and what is copied from a web page has no-break spaces. What is not text stays as it is.
 func legible(text string) string {
 	if decoded, ok := decodeUTF16(text); ok {
 		text = decoded
 	}
-	if isBinary(text) {
+	oldLines, noBreak := !strings.Contains(text, "\n"), strings.Contains(text, noBreakSpace)
+	if !oldLines && !noBreak || isBinary(text) {
 		return text
 	}
-	if !strings.Contains(text, "\n") {
+	if oldLines {
 		text = strings.ReplaceAll(text, "\r", "\n")
 	}
-	return strings.ReplaceAll(text, "\u00a0", "  ")
+	return strings.ReplaceAll(text, noBreakSpace, "  ")
 }
 
 // decodeUTF16 returns the text in UTF-8 if it is in UTF-16: begins with a byte order mark, and has nothing that no text has.

@@ -56,7 +56,7 @@ func cutElement(s string) (e *element, rest string) {
 		if e.word != word || rest[0] != e.open {
 			continue
 		}
-		if word == "" && e.open != '{' && !isTuple(rest[1:], e.close) {
+		if word == "" && e.open != '{' && !isTuple(rest[1:]) {
 			return nil, ""
 		}
 		return e, rest[1:]
@@ -65,10 +65,9 @@ func cutElement(s string) (e *element, rest string) {
 }
 
 // isTuple reports whether a text begins with a number and a comma.
-func isTuple(s, closer string) bool {
-	first, _, found := strings.Cut(s, ",")
-	first = trim(first)
-	return found && first != "" && digit(first[0]) <= 9 && !strings.Contains(first, closer)
+func isTuple(s string) bool {
+	word, rest := cutWord(s)
+	return word != "" && digit(word[0]) <= 9 && strings.HasPrefix(trimLeft(rest), ",")
 }
 
 // cutTypeName returns the name at the start of a text without that of its package, and what follows it and blanks.
@@ -215,7 +214,7 @@ func (p *parser) members(text string, order []int) (ins bpf.RawInstruction, ok b
 			parts[found] = part
 		}
 	}
-	if found == 0 || found > len(order) || found < len(order) && fieldName(parts[0]) == "" {
+	if first, _ := cutFieldName(parts[0]); found == 0 || found > len(order) || found < len(order) && first == "" {
 		p.fail(ReasonBadRow, "%s has %d, and %s are expected", quote(text), found, fieldList(order))
 		return ins, false
 	}
@@ -223,13 +222,13 @@ func (p *parser) members(text string, order []int) (ins bpf.RawInstruction, ok b
 	var seen [len(fields)]bool
 	ok = true
 	for j, part := range parts[:found] {
-		i, value := order[j], part
-		if name := fieldName(part); name != "" {
+		i := order[j]
+		name, value := cutFieldName(part)
+		if name != "" {
 			if i = fieldByName(name); i < 0 || seen[i] {
 				p.failAt(p.within(parts[:j+1]...), ReasonBadRow, "field %s, where code, jt, jf and k are expected, once each", quote(name))
 				return ins, false
 			}
-			value = trim(part[indexEither(part, ':', '=')+1:])
 		}
 		seen[i] = true
 		var reason Reason
@@ -258,21 +257,21 @@ func cutArgument(s string) (field, rest string) {
 	return trim(s), ""
 }
 
-// fieldName returns the name in front of a value, `"code":`, `Op:` or `.code =`; "" if there is none.
-func fieldName(part string) string {
+// cutFieldName returns the name in front of a value, `"code":`, `Op:` or `.code =`, and the value; "" is for no name.
+func cutFieldName(part string) (name, value string) {
 	i := indexEither(part, ':', '=')
 	if i < 0 {
-		return ""
+		return "", part
 	}
-	name := trim(part[:i])
+	name = trim(part[:i])
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "."), `"`)
-	return strings.TrimSuffix(name, `"`)
+	return strings.TrimSuffix(name, `"`), trim(part[i+1:])
 }
 
 // fieldByName returns the index of a field, -1 if there is none of this name.
 func fieldByName(name string) int {
 	for _, f := range fieldNames {
-		if strings.EqualFold(f.name, name) {
+		if f.name == name || strings.EqualFold(f.name, name) {
 			return f.index
 		}
 	}

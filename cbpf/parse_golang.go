@@ -68,7 +68,10 @@ func (p *parser) xnetLiteral(text string, literal *xnetLiteral) (ins bpf.RawInst
 	for rest := text; rest != ""; {
 		var part string
 		part, rest = cutArgument(rest)
-		read = append(read, part)
+		if read = append(read, part); len(read) > literal.typ.NumField() {
+			p.fail(ReasonBadRow, "%s has %d fields, and %s has %d", quote(text), len(read), literal.typ, literal.typ.NumField())
+			return ins
+		}
 		field, number := p.xnetField(value, part, len(read)-1)
 		if !field.IsValid() {
 			p.failAt(p.within(read...), ReasonBadRow, "%s is no field of %s", quote(part), literal.typ)
@@ -88,8 +91,8 @@ func (p *parser) xnetLiteral(text string, literal *xnetLiteral) (ins bpf.RawInst
 // xnetField returns the field that a part of a literal is about, and the text of its value. The field is not valid if there is
 // none.
 func (p *parser) xnetField(value reflect.Value, part string, index int) (field reflect.Value, text string) {
-	if name := fieldName(part); name != "" {
-		return value.FieldByName(name), trim(part[indexEither(part, ':', '=')+1:])
+	if name, number := cutFieldName(part); name != "" {
+		return value.FieldByName(name), number
 	}
 	if index < value.NumField() {
 		return value.Field(index), part

@@ -14,86 +14,85 @@ import (
 
 // hex reads all of them.
 func (p *parser) hex() {
-	var image []byte
-	var places []span
+	h := hexReader{parser: p}
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
-		read := p.hexDigits
 		if isEscaped(line) {
-			read = p.escapes
-		}
-		from := len(image)
-		image = read(image, line)
-		for i := (from + insnSize - 1) / insnSize; p.wantPlaces && i*insnSize < len(image); i++ {
-			places = append(places, p.placeOf(line, i*insnSize-from))
+			h.escapes(line)
+		} else {
+			h.digits(line)
 		}
 	}
 	p.pc = 0
 	if len(p.errs) > 0 {
 		return
 	}
-	p.image(image, hexOrder)
-	p.places = places
+	p.image(h.bytes, hexOrder)
+	p.places = h.places
 }
 
-// placeOf returns the place of a byte of a line, as near as it can be told: the word that holds it if the line is pairs of
-// digits, otherwise the line.
-func (p *parser) placeOf(line string, index int) span {
-	at := p.span
-	for rest, seen := line, 0; rest != "" && isHex(line); {
-		var digits string
-		at.start += len(rest) - len(trimLeft(rest))
-		start := len(rest)
-		digits, rest = cutField(rest)
-		if at.length = len(digits); seen+len(digits)/2 > index {
-			return at
-		}
-		seen += len(digits) / 2
-		at.start += start - len(rest)
+// hexReader collects the bytes that a text shows.
+type hexReader struct {
+	*parser
+	bytes  []byte
+	places []span // of the first byte of each instruction, if wanted
+}
+
+// add appends bytes that stand at a place.
+func (h *hexReader) add(at span, bytes ...byte) {
+	from := len(h.bytes)
+	h.bytes = append(h.bytes, bytes...)
+	for i := (from + insnSize - 1) / insnSize; h.wantPlaces && i*insnSize < len(h.bytes); i++ {
+		h.places = append(h.places, at)
 	}
-	return p.span
 }
 
-// hexDigits appends the bytes of a line of digits, which may have an offset in front and letters behind.
-func (p *parser) hexDigits(image []byte, line string) []byte {
-	rest, isWords := p.cutOffset(line, len(image))
+// failHex records a fault at a place of the line.
+func (h *hexReader) failHex(at span, format string, args ...any) {
+	h.pc = len(h.bytes) / insnSize
+	h.failAt(at, ReasonBadHex, format, args...)
+}
+
+// digits reads a line of digits, which may have an offset in front and letters behind.
+func (h *hexReader) digits(line string) {
+	start, rest, isWords := cutOffset(line, len(h.bytes))
+	end := start + len(rest)
+	var word [insnSize]byte
 	for rest != "" {
-		at := p.span
-		at.start += len(line) - len(rest)
+		at := h.span
+		at.start += end - len(rest)
 		var digits string
 		digits, rest = cutField(rest)
 		at.length = len(digits)
-		p.pc = len(image) / insnSize
 		if isWords && len(digits) > 2 {
-			p.failAt(at, ReasonBadHex, "%s: words, of which nobody knows the order of bytes; use hexdump -C, od -t x1 or xxd", quote(digits))
-			return image
+			h.failHex(at, "%s: words, of which nobody knows the order of bytes; use hexdump -C, od -t x1 or xxd", quote(digits))
+			return
 		}
-		var ok bool
-		if image, ok = appendDigits(image, digits); !ok {
-			p.failAt(at, ReasonBadHex, "%s, where pairs of them are expected", quote(digits))
-			return image
+		bytes, ok := appendDigits(word[:0], digits)
+		if !ok {
+			h.failHex(at, "%s, where pairs of them are expected", quote(digits))
+			return
 		}
+		h.add(at, bytes...)
 	}
-	return image
 }
 
-// cutOffset removes what is no byte from a line of a dump, so that it ends before the letters. The offset that hexdump and
-// od write at the end has nothing behind it. isWords says that digits that stand together are numbers, whose bytes may be
-// in any order.
-func (p *parser) cutOffset(line string, size int) (rest string, isWords bool) {
-	offset, rest, found := strings.Cut(line, ":")
-	if found { // xxd
-		rest, _, _ = strings.Cut(trim(rest), "  ")
-		return rest, false
+// cutOffset finds the digits of bytes in a line of a dump, between an offset and letters. The offset that hexdump and od
+// write at the end has nothing behind it. isWords says that digits that stand together are numbers, whose bytes may be in
+// any order.
+func cutOffset(line string, size int) (start int, digits string, isWords bool) {
+	offset, rest := cutField(line)
+	switch {
+	case strings.HasSuffix(offset, ":"): // xxd
+		digits, _, _ = strings.Cut(rest, "  ")
+	case strings.HasSuffix(line, "|"): // hexdump -C
+		digits, _, _ = strings.Cut(rest, "|")
+		isWords = true
+	case len(offset) == 7 || rest == "" && len(offset) == 8 && size > 0 && isOffset(offset, size):
+		digits, isWords = rest, true
+	default:
+		return 0, line, false
 	}
-	if bytes, _, found := strings.Cut(line, "|"); found { // hexdump -C
-		_, bytes = cutField(bytes)
-		return trim(bytes), true
-	}
-	offset, rest = cutField(line)
-	if len(offset) == 7 || rest == "" && len(offset) == 8 && size > 0 && isOffset(offset, size) {
-		return rest, true
-	}
-	return line, false
+	return len(line) - len(rest), trim(digits), isWords
 }
 
 // isOffset reports whether digits are the number, in hexadecimal or octal.
@@ -125,8 +124,8 @@ func isEscaped(line string) bool {
 // escapeLetters are the bytes that a letter behind a backslash stands for.
 var escapeLetters = map[byte]byte{'a': 7, 'b': 8, 't': 9, 'n': 10, 'v': 11, 'f': 12, 'r': 13, 'e': 27}
 
-// escapes appends the bytes of a string. What stands outside of the quotes does not count.
-func (p *parser) escapes(image []byte, line string) []byte {
+// escapes reads a string. What stands outside of the quotes does not count.
+func (h *hexReader) escapes(line string) {
 	start := 0
 	quote := byte(0)
 	if line[0] != '\\' {
@@ -134,25 +133,22 @@ func (p *parser) escapes(image []byte, line string) []byte {
 		quote = line[start-1]
 	}
 	for i := start; i < len(line); i++ {
-		switch c := line[i]; {
-		case c == quote, quote == 0 && c == ' ':
-			return image
-		case c != '\\':
-			image = append(image, c)
-		default:
-			b, length := unescape(line[i:])
-			if length == 0 {
-				at := p.span
-				at.start, at.length = at.start+i, min(4, len(line)-i)
-				p.pc = len(image) / insnSize
-				p.failAt(at, ReasonBadHex, "%s, where \\x and two digits are expected", quoteN(line[i:], 4))
-				return image
-			}
-			image = append(image, b)
-			i += length - 1
+		b, length := line[i], 1
+		switch {
+		case b == quote, quote == 0 && b == ' ':
+			return
+		case b == '\\':
+			b, length = unescape(line[i:])
 		}
+		if length == 0 {
+			at := h.span
+			at.start, at.length = at.start+i, min(4, len(line)-i)
+			h.failHex(at, "%s, where \\x and two digits are expected", quoteN(line[i:], 4))
+			return
+		}
+		h.add(h.span, b)
+		i += length - 1
 	}
-	return image
 }
 
 // unescape returns the byte that a text beginning with a backslash stands for, and how long that is; 0 for none.

@@ -182,7 +182,7 @@ var badTexts = []struct {
 	{"C row not closed", "{ 6, 0, 0, 0\n{ 6, 0, 0, 0 }", []cbpf.Reason{cbpf.ReasonBadRow}, "} is expected"},
 	{"words between C rows", "{ 6, 0, 0, 0 },\n\nx\n{ 6, 0, 0, 0 }", []cbpf.Reason{cbpf.ReasonBadRow}, "line 3: (001) "},
 	{"an array that does not end", "struct sock_filter f[] = {\n{ 6, 0, 0, 0 },\n", []cbpf.Reason{cbpf.ReasonBadRow}, "line 3: "},
-	{"two arrays", "struct sock_filter f[] = {{6,0,0,0}};\nstruct sock_filter g[] = {{6,0,0,1}};", []cbpf.Reason{cbpf.ReasonSecondProgram}, "one program"},
+	{"two arrays", "struct sock_filter f[] = {{6,0,0,0}};\nstruct sock_filter g[] = {{6,0,0,1}};", []cbpf.Reason{cbpf.ReasonSecondProgram}, "holds one"},
 	{"an unknown constant", "BPF_STMT(BPF_LD | BPF_HH, 12)", []cbpf.Reason{cbpf.ReasonUnknownConstant}, `"BPF_HH"; did you mean BPF_H?`},
 	{"a macro without its fields", "BPF_STMT(BPF_RET | BPF_K)", []cbpf.Reason{cbpf.ReasonBadRow}, "has 1, and code, k are expected"},
 	{"a macro not closed", "BPF_STMT(BPF_RET | BPF_K, 1;", []cbpf.Reason{cbpf.ReasonBadRow}, ") is expected"},

@@ -2,8 +2,10 @@ package cbpf_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -139,5 +141,24 @@ func TestPastedFaults(t *testing.T) {
 			require.ErrorContains(t, err, tc.message)
 			requirePlaces(t, asErrors(t, err))
 		})
+	}
+}
+
+// TestHostileTexts shows that text made to be read slowly is not, in any notation.
+func TestHostileTexts(t *testing.T) {
+	const size = 1 << 20
+	for _, piece := range []string{"{", "}", "[", "(", "[1,", "(1,", "sock_filter ", "]x.SockFilter{", "sock_filter a[] = {", "bytecode '", "bpf filter (",
+		"/*", "/*\n*/ ", "0000000: 00 ", `\x00`, "\"\\x", "\\x00\n", "x\n", "(00\n", "0: 0x1 ", "```\n", "\u00a0", "x\r", "bpf.TAX{},", "a.", "ld ", ",", "\"", "0:",
+		"aa: ja bb\n", "aa:", "1+", "~", "(int)", "offsetof(", "raw "} {
+		for _, prefix := range []string{"", "{6,0,0,", "[]bpf.Instruction{bpf.LoadAbsolute{", "(000) ", "ja ", "0000: 0x20 "} {
+			start := time.Now()
+			text := []byte(prefix + strings.Repeat(piece, size/len(piece)))
+			_, err := cbpf.ParseSource(cbpf.Auto, text)
+			var all cbpf.Errors
+			if errors.As(err, &all) {
+				requirePlaces(t, all)
+			}
+			require.Less(t, time.Since(start), 20*time.Second, "%q behind %q", piece, prefix)
+		}
 	}
 }

@@ -70,7 +70,7 @@ func (v *validator) fail(pc int, r Reason, format string, args ...any) {
 func (v *validator) check(pc int, ins bpf.RawInstruction) {
 	info := Info(ins.Op)
 	if info == nil {
-		v.fail(pc, ReasonUnknownOpcode, "0x%x", ins.Op)
+		v.fail(pc, ReasonUnknownOpcode, "0x%x%s", ins.Op, adviceOnOpcode(ins.Op))
 		return
 	}
 	switch info.Form {
@@ -93,16 +93,30 @@ func (v *validator) check(pc int, ins bpf.RawInstruction) {
 	}
 }
 
+// adviceOnOpcode says of an opcode that there is not what may be meant by it.
+func adviceOnOpcode(code uint16) string {
+	info := Info(code<<8 | code>>8)
+	switch {
+	case code == retX.Code:
+		return ", ret x; use txa and ret"
+	case info != nil && code > 0xff:
+		return fmt.Sprintf("; it would be %s in the other order of bytes", info.Name)
+	case code&classBits == classLdx && Info(code&^classBits|classLd) != nil:
+		return fmt.Sprintf("; X cannot be loaded so: use %s and tax", Info(code&^classBits|classLd).Name)
+	}
+	return ""
+}
+
 // checkImm applies the rules on constant operands. Only arithmetic has any: Fn is 0 for the other opcodes.
 func (v *validator) checkImm(pc int, ins bpf.RawInstruction, info *OpInfo) {
 	switch info.Fn {
 	case Div, Mod:
 		if ins.K == 0 {
-			v.fail(pc, ReasonDivisionByZero, "%s #0", info.Name)
+			v.fail(pc, ReasonDivisionByZero, "%s #0; the verdict would be 0: ret #0", info.Name)
 		}
 	case Lsh, Rsh:
 		if ins.K >= 32 {
-			v.fail(pc, ReasonShiftTooFar, "%s #%d, 31 is the most", info.Name, ins.K)
+			v.fail(pc, ReasonShiftTooFar, "%s #%d, 31 is the most; a longer one would leave 0: ld #0", info.Name, ins.K)
 		}
 	}
 }

@@ -28,8 +28,9 @@ var badPrograms = []struct {
 }{
 	{"nothing", nil, []cbpf.Reason{cbpf.ReasonEmpty}, "1 to 4096"},
 	{"too long", repeat(retK, 4097), []cbpf.Reason{cbpf.ReasonTooManyInsns}, "4097, 4096 are the most"},
-	{"ret x", cbpf.Program{{Op: 0x0e}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "(000) unknown opcode: 0xe"},
-	{"the form that only seccomp has inside", cbpf.Program{{Op: 0x21}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "0x21"},
+	{"ret x", cbpf.Program{{Op: 0x0e}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "(000) unknown opcode: 0xe, ret x; use txa and ret"},
+	{"the form that only seccomp has inside", cbpf.Program{{Op: 0x21}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "0x21; X cannot be loaded so: use ld and tax"},
+	{"the other order of bytes", cbpf.Program{{Op: 0x2800}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "0x2800; it would be ldh in"},
 	{"an opcode of 16 bits", cbpf.Program{{Op: 0x106}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "0x106"},
 	{"an unreachable unknown opcode", cbpf.Program{retK, {Op: 0xff}, retK}, []cbpf.Reason{cbpf.ReasonUnknownOpcode}, "(001) "},
 	{"division", cbpf.Program{{Op: 0x34}, retK}, []cbpf.Reason{cbpf.ReasonDivisionByZero}, "div #0"},

@@ -44,7 +44,7 @@ labels and comments. It is the exact inverse of disasm.`,
   cbpf2ebpf -e ip | cbpf2ebpf asm --to hex`,
 		Args: atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			bytes, err := byteOrder(order)
+			slots, err := byteOrder(order)
 			switch {
 			case err != nil:
 				return err
@@ -58,14 +58,14 @@ labels and comments. It is the exact inverse of disasm.`,
 				return err
 			}
 			p, err := ebpf.Assemble(text)
-			if err != nil {
-				return fmt.Errorf("%s: %s", name, strings.TrimRight(ebpf.Caret(text, err), "\n"))
+			if err := placed(name, text, notEmpty(p, err)); err != nil {
+				return err
 			}
 			return writeWhole(cmd, out, func(w io.Writer) error {
 				if to == "hex" {
-					return writeHexSlots(w, ebpf.Encode(p, bytes))
+					return writeHexSlots(w, ebpf.Encode(p, slots))
 				}
-				_, err := w.Write(ebpf.Encode(p, bytes))
+				_, err := w.Write(ebpf.Encode(p, slots))
 				return err
 			})
 		},
@@ -76,4 +76,20 @@ labels and comments. It is the exact inverse of disasm.`,
 	complete(cmd, "to", forms...)
 	complete(cmd, "order", byteOrderNames...)
 	return cmd
+}
+
+// notEmpty is err, or the fault of a program without instructions.
+func notEmpty(p ebpf.Program, err error) error {
+	if err == nil && len(p) == 0 {
+		return &ebpf.Error{Reason: ebpf.ReasonEmpty, PC: -1}
+	}
+	return err
+}
+
+// placed puts the name of the file before an error, and shows the places of the text that it tells of.
+func placed(name string, text []byte, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", name, strings.TrimRight(ebpf.Caret(text, err), "\n"))
 }

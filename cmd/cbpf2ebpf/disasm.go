@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/spf13/cobra"
@@ -102,7 +103,7 @@ functions and maps are named then. Whatever they hold, asm makes the same of the
 	return cmd
 }
 
-// read reads the code. Input that is nothing but hexadecimal digits and white space counts as hex.
+// read reads the code. Input in which there is no other byte than those of text counts as hex.
 func (c *code) read(cmd *cobra.Command, file string) ([]ebpf.Section, error) {
 	order, err := byteOrder(c.order)
 	if err != nil {
@@ -123,12 +124,13 @@ func (c *code) read(cmd *cobra.Command, file string) ([]ebpf.Section, error) {
 		return nil, usagef("--section and --symbol are for object files, which %s is not", name)
 	}
 	p, err := decodeSlots(data, c.from, order)
-	return []ebpf.Section{{Program: p}}, inFile(name, err)
+	return []ebpf.Section{{Program: p}}, placed(name, data, notEmpty(p, err))
 }
 
 // decodeSlots reads slots, raw or in hex.
 func decodeSlots(data []byte, from string, order binary.ByteOrder) (ebpf.Program, error) {
-	if from == "hex" || from == "auto" && len(bytes.Trim(data, "0123456789abcdefABCDEF \t\r\n")) == 0 {
+	isText := bytes.IndexFunc(data, func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }) < 0
+	if from == "hex" || from == "auto" && isText {
 		var err error
 		if data, err = ebpf.DecodeHex(string(data)); err != nil {
 			return nil, err

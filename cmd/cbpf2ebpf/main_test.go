@@ -179,8 +179,8 @@ func TestCheck(t *testing.T) {
 // What only some engines do alike is accepted with a warning.
 func TestCheckWarns(t *testing.T) {
 	out := succeed(t, "(000) ldb [0]\n(001) tax\n(002) lsh x\n(003) neg\n(004) ret\n", "check")
-	require.Contains(t, out, "stdin: accepted, 5 instructions of 4096\nstdin: warning: (002) ")
-	require.Contains(t, out, "stdin: warning: (003) ")
+	require.Contains(t, out, "stdin: accepted, 5 instructions of 4096\nstdin: warning: line 3: (002) ")
+	require.Contains(t, out, "\n  3 | (002) lsh x\n    |       ^~~~~\nstdin: warning: line 4: (003) ")
 }
 
 // Every notation of the same filter is told by its looks, or named.
