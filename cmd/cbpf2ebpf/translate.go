@@ -14,6 +14,7 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate/csource"
 	"github.com/spf13/cobra"
 )
 
@@ -54,20 +55,23 @@ type translated struct {
 	licence string // of the object
 }
 
-// outputs are the forms in which an extended program can be written.
+// outputs are the forms in which a program can be written: write is for extended ones, c for those that C is made of directly.
 var outputs = []struct {
 	name   string
 	binary bool
 	write  func(w io.Writer, t *translated) error
+	c      func(target string) (csource.Form, error)
 }{
-	{"text", false, func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.LLVM) }},
-	{"xlated", false, func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.Xlated) }},
-	{"raw", true, writeRaw},
-	{"hex", false, writeHex},
-	{"json", false, writeJSON},
-	{"carray", false, func(w io.Writer, t *translated) error { return ebpf.WriteC(w, t.Program, t.name) }},
-	{"go", false, func(w io.Writer, t *translated) error { return ebpf.WriteGo(w, t.Program, t.name) }},
-	{"elf", true, writeELF},
+	{name: "text", write: func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.LLVM) }},
+	{name: "xlated", write: func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.Xlated) }},
+	{name: "raw", binary: true, write: writeRaw},
+	{name: "hex", write: writeHex},
+	{name: "json", write: writeJSON},
+	{name: "carray", write: func(w io.Writer, t *translated) error { return ebpf.WriteC(w, t.Program, t.name) }},
+	{name: "go", write: func(w io.Writer, t *translated) error { return ebpf.WriteGo(w, t.Program, t.name) }},
+	{name: "elf", binary: true, write: writeELF},
+	{name: "c", c: targetForm},
+	{name: "cfunc", c: func(string) (csource.Form, error) { return csource.Function, nil }},
 }
 
 // sourceName is what programs are called where nobody gives them a name.
@@ -99,7 +103,7 @@ func translateCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&as.name, "name", sourceName, "`NAME` of the program in C, Go and ELF")
 	cmd.Flags().StringVar(&as.section, "section", "", "`SECTION` of the program in ELF, which tells loaders its kind (default after the target)")
-	cmd.Flags().StringVar(&as.licence, "licence", "", "`LICENCE` in ELF (default what the program needs)")
+	cmd.Flags().StringVar(&as.licence, "licence", "", "`LICENCE` in ELF and C (default what the program needs)")
 	cmd.Flags().StringVar(&order, "order", "native", "byte `ORDER` of raw, hex and ELF: "+strings.Join(byteOrderNames, ", "))
 	complete(cmd, "to", outputNames()...)
 	complete(cmd, "order", byteOrderNames...)
@@ -115,6 +119,9 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return err
 	}
+	if c := outputs[i].c; c != nil {
+		return translateToC(cmd, args, src, t.target, link, out, as, c)
+	}
 	opts, err := t.options(link)
 	if err != nil {
 		return err
@@ -122,10 +129,7 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if outputs[i].binary && out == "" && isTerminal(cmd.OutOrStdout()) {
 		return errUpset(to)
 	}
-	in, err := src.program(cmd, args, link)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
-	}
+	in, err := src.programOrCommand(cmd, args, link)
 	if err != nil {
 		return err
 	}
@@ -135,6 +139,15 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	}
 	as.program, as.Result = in.program, r
 	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
+}
+
+// programOrCommand is program for the root command: a FILE that is not there may be a command misspelt.
+func (s *source) programOrCommand(cmd *cobra.Command, args []string, link difftest.LinkType) (*input, error) {
+	in, err := s.program(cmd, args, link)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
+	}
+	return in, err
 }
 
 // errUpset refuses to write bytes to a terminal.
