@@ -51,9 +51,18 @@ func Engines() []Engine {
 		{"jit", prepareJIT(0)},
 		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},
-		{"kernel-ebpf", prepareKernelExtended},
+		{"kernel-ebpf", prepareKernelExtended(0)},
 	}
 }
+
+// Interpreter is the engine that runs the translation for a target in the interpreter of package ebpf, optimised as far as
+// the level says.
+func Interpreter(target translate.Target, level int) Engine {
+	return Engine{"interp", prepareInterp(target, level)}
+}
+
+// KernelExtended is the engine that loads the translation for Socket into the running kernel.
+func KernelExtended(level int) Engine { return Engine{"kernel-ebpf", prepareKernelExtended(level)} }
 
 // EngineNames lists the names of all engines.
 func EngineNames() []string {

@@ -101,20 +101,24 @@ func prepareKernelClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
 	return &Runner{Verdict: tooLong(verdict), Sees: kernel.ClassicView, Close: c.Close}, nil
 }
 
-// prepareKernelExtended loads the translation for Socket into the running kernel.
-func prepareKernelExtended(p cbpf.Program, link LinkType) (*Runner, error) {
-	x, err := prepareTranslated(p, link.Options(translate.Socket))
-	if err != nil {
-		return nil, err
+// prepareKernelExtended loads the translation for Socket, at a level of optimisation, into the running kernel.
+func prepareKernelExtended(level int) func(cbpf.Program, LinkType) (*Runner, error) {
+	return func(p cbpf.Program, link LinkType) (*Runner, error) {
+		opts := link.Options(translate.Socket)
+		opts.Optimize = level
+		x, err := prepareTranslated(p, opts)
+		if err != nil {
+			return nil, err
+		}
+		f, err := kernel.Load(x, kernel.LoadOptions{Type: kernel.SocketFilter})
+		if errors.Is(err, kernel.ErrUnavailable) {
+			return nil, cannot("%v", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &Runner{Verdict: tooLong(f.RunPacket), Sees: f.View, Close: f.Close}, nil
 	}
-	f, err := kernel.Load(x, kernel.LoadOptions{Type: kernel.SocketFilter})
-	if errors.Is(err, kernel.ErrUnavailable) {
-		return nil, cannot("%v", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &Runner{Verdict: tooLong(f.RunPacket), Sees: f.View, Close: f.Close}, nil
 }
 
 // tooLong turns the kernel's limits on packets into the engine's inability.

@@ -88,7 +88,7 @@ func (f *diffFlags) compare(cmd *cobra.Command, args []string, engines []difftes
 	bar := newProgress(cmd, "packets x programs", false, -1)
 	defer bar.end()
 	for _, path := range f.traces {
-		trace, end, err := openTrace(cmd, path, false)
+		trace, err := openTrace(cmd, path)
 		if err != nil {
 			return err
 		}
@@ -97,9 +97,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, args []string, engines []difftes
 			programs, err = f.programs(cmd, args, link)
 		}
 		if err == nil {
-			err = report.Compare(programs, engines, trace, bar.add)
+			err = report.Compare(programs, engines, trace.Trace, bar.add)
 		}
-		end()
+		trace.Close()
 		if err != nil {
 			return err
 		}

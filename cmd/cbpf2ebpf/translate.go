@@ -24,10 +24,11 @@ type translation struct {
 	optimize int
 }
 
-func (t *translation) flags(cmd *cobra.Command, target string) {
+// flags adds them to a command, with what they are where nobody gives them.
+func (t *translation) flags(cmd *cobra.Command, target string, level int) {
 	names := translate.TargetNames()
 	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
-	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", 0, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
+	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", level, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
 	complete(cmd, "target", names...)
 }
 
@@ -98,7 +99,7 @@ func translateCommand() *cobra.Command {
 		},
 	}
 	src.flags(cmd)
-	t.flags(cmd, translate.User.String())
+	t.flags(cmd, translate.User.String(), 0)
 	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(outputNames(), ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&as.name, "name", sourceName, "`NAME` of the program in C, Go and ELF")
