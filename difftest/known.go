@@ -1,19 +1,17 @@
 package difftest
 
-import (
-	"strings"
-
-	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
-)
+import "github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 
 // known returns why an engine may differ from the reference on a run in which the quirks happened; "" if it may not.
 // This is the only place where a difference is excused.
 func known(engine string, quirks cbpf.Quirk) string {
-	switch {
-	case engine == "xnet":
+	switch engine {
+	case "xnet":
 		return knownXNet(quirks)
-	case strings.HasPrefix(engine, "interp"):
+	case "interp", "interp-socket":
 		return ""
+	}
+	switch {
 	case quirks&cbpf.QuirkRandom != 0:
 		return "every engine has random numbers of its own"
 	case quirks&cbpf.QuirkCPU != 0:

@@ -90,11 +90,11 @@ func TestVerifierTakesJumpyPrograms(t *testing.T) {
 		require.NoError(t, cbpf.Validate(p))
 		x, err := translate.Translate(p, translate.Options{Target: translate.Socket})
 		require.NoError(t, err)
-		f, err := kernel.Load(x.Program, kernel.LoadOptions{Type: kernel.SocketFilter})
+		f, err := kernel.LoadSocket(x.Program, "")
 		require.NoError(t, err, "seed %d", seed)
 		for range 10 {
 			pkt := GenPacket(r, p)
-			seen := f.View(&pkt)
+			seen := kernel.View(&pkt)
 			want, err := cbpf.Run(p, &seen)
 			require.NoError(t, err)
 			got, err := f.RunPacket(&pkt)

@@ -14,3 +14,13 @@ TEXT ·callCode(SB), 0, $640-24
 	CALL AX
 	MOVQ AX, ret+16(FP)
 	RET
+
+// func callVector(code uintptr, a *args)
+//
+// The same for a vector body: vectorFrameSize in vec_alloc.go.
+TEXT ·callVector(SB), 0, $2560-16
+	NO_LOCAL_POINTERS
+	MOVQ code+0(FP), AX
+	MOVQ a+8(FP), DI
+	CALL AX
+	RET

@@ -35,6 +35,10 @@ func (a *asm) aluImm(wide bool, op alu, dst operand, imm int32) {
 	a.imm32(imm)
 }
 
+func (a *asm) move(wide bool, dst, src reg) {
+	a.rm(form{op: []byte{0x89}, wide: wide}, src, direct(dst))
+}
+
 func (a *asm) testReg(wide bool, x operand, r reg) {
 	a.rm(form{op: []byte{0x85}, wide: wide}, r, x)
 }

@@ -40,6 +40,11 @@ type args struct {
 //go:noescape
 func callCode(code uintptr, a *args) uint64
 
+// callVector does the same with a larger frame.
+//
+//go:noescape
+func callVector(code uintptr, a *args)
+
 // seal puts code into pages that are written first and made executable then, never both at once.
 func seal(code []byte) (*pages, error) {
 	const int3 = 0xcc
@@ -64,10 +69,10 @@ func (p *pages) free() {
 	_ = unix.Munmap(p.all) // the memory was mapped by seal, so this cannot fail
 }
 
-// run enters the code once for all descs. out must be as long; skb is the SkBuff of the first packet and step the bytes to
-// the next one. It returns r0 of the last packet.
-func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, step int, out []uint32) (uint64, error) {
-	a := args{
+// newArgs is the block of arguments for descs. out must be as long; skb is the SkBuff of the first packet and step the bytes
+// to the next one.
+func newArgs(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, step int, out []uint32) args {
+	return args{
 		buf:     unsafe.Pointer(unsafe.SliceData(buf)),
 		bufLen:  uintptr(len(buf)),
 		descs:   unsafe.Pointer(unsafe.SliceData(descs)),
@@ -77,7 +82,12 @@ func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkB
 		skbStep: uintptr(step),
 		seed:    unsafe.Pointer(seed),
 	}
-	r0 := callCode(uintptr(unsafe.Pointer(unsafe.SliceData(p.all))), &a)
+}
+
+// run enters the code once for all descs; the arguments are those of newArgs. It returns r0 of the last packet.
+func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, step int, out []uint32) (uint64, error) {
+	a := newArgs(seed, buf, descs, skb, step, out)
+	r0 := callCode(p.entry(), &a)
 	runtime.KeepAlive(buf)
 	runtime.KeepAlive(descs)
 	runtime.KeepAlive(out)
@@ -92,3 +102,20 @@ func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkB
 	}
 	return r0, nil
 }
+
+// runVector enters the code of a vector body once for all descs, of which there are at least as many as in a group. It
+// returns the number of packets that have their verdict then: all, or those before a group that the body gave up.
+func (p *pages) runVector(buf []byte, descs []Desc, out []uint32) int {
+	a := newArgs(nil, buf, descs, nil, 0, out)
+	callVector(p.entry(), &a)
+	runtime.KeepAlive(buf)
+	runtime.KeepAlive(descs)
+	runtime.KeepAlive(out)
+	runtime.KeepAlive(p)
+	if a.fault != 0 {
+		return int(a.at) / descSize
+	}
+	return len(descs)
+}
+
+func (p *pages) entry() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(p.all))) }

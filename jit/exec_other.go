@@ -22,3 +22,5 @@ func (*pages) free() {}
 func (*pages) run(*atomic.Uint64, []byte, []Desc, *ebpf.SkBuff, int, []uint32) (uint64, error) {
 	return 0, errors.ErrUnsupported
 }
+
+func (*pages) runVector([]byte, []Desc, []uint32) int { return 0 }

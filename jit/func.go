@@ -22,6 +22,8 @@ type Func struct {
 	seed   atomic.Uint64
 	why    error
 
+	vectors vectors
+
 	// users counts the runs at work, and one more until Close. Whoever takes it to zero frees the pages.
 	users   atomic.Int64
 	closed  atomic.Bool
@@ -83,8 +85,9 @@ func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFunc(p, facts)
+	f := newFunc(p)
 	f.code, f.starts = sealed, starts
+	f.vectors.make = vectorMaker(p, facts, abi)
 	f.cleanup = runtime.AddCleanup(f, (*pages).free, sealed)
 	return f, nil
 }
@@ -95,7 +98,7 @@ func New(p ebpf.Program) (*Func, error) {
 	f, err := Compile(p)
 	var unavailable *UnavailableError
 	if errors.As(err, &unavailable) {
-		return interpreted(p, err)
+		return interpreted(p, err), nil
 	}
 	return f, err
 }
@@ -109,22 +112,18 @@ const (
 )
 
 // newFunc makes a Func for the program, without anything to run yet.
-func newFunc(p ebpf.Program, facts *ebpf.Facts) *Func {
-	f := &Func{skb: usesSkb(facts), batch: min(max(batchInsns/len(p), batchMin), batchMax)}
+func newFunc(p ebpf.Program) *Func {
+	f := &Func{skb: usesSkb(p), batch: min(max(batchInsns/len(p), batchMin), batchMax)}
 	f.seed.Store(rand.Uint64())
 	f.users.Store(1)
 	return f
 }
 
 // interpreted makes a Func that interprets a copy of the program.
-func interpreted(p ebpf.Program, why error) (*Func, error) {
-	facts, err := ebpf.Check(p, ebpf.User)
-	if err != nil {
-		return nil, err
-	}
-	f := newFunc(p, facts)
+func interpreted(p ebpf.Program, why error) *Func {
+	f := newFunc(p)
 	f.slow, f.why = ebpf.Prepare(slices.Clone(p), ebpf.User), why
-	return f, nil
+	return f
 }
 
 // Why returns the reason for which the Func interprets its program; nil if it runs machine code.
@@ -168,6 +167,7 @@ func (f *Func) release() {
 	if f.users.Add(-1) == 0 && f.code != nil {
 		f.cleanup.Stop()
 		f.code.free()
+		f.vectors.free()
 	}
 }
 
@@ -212,9 +212,19 @@ func (f *Func) RunBatch(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts [
 		return err
 	}
 	defer f.release()
-	if f.code == nil {
+	switch {
+	case f.code == nil:
 		return f.interpret(buf, descs, skbs, verdicts)
+	case len(descs) >= group:
+		if body := f.vectorBody(); body != nil {
+			return f.runVector(body, buf, descs, verdicts)
+		}
 	}
+	return f.runScalar(buf, descs, skbs, verdicts, 0)
+}
+
+// runScalar runs machine code on one packet after the other. The first is number at of the batch.
+func (f *Func) runScalar(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts []uint32, at int) error {
 	shared, step := &ebpf.SkBuff{}, 0
 	for done := 0; done < len(descs); {
 		n := min(len(descs)-done, f.batch)
@@ -224,7 +234,7 @@ func (f *Func) RunBatch(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts [
 		if _, err := f.code.run(&f.seed, buf, descs[done:done+n], shared, step, verdicts[done:done+n]); err != nil {
 			var fault *FaultError
 			if errors.As(err, &fault) {
-				fault.Packet += done
+				fault.Packet += at + done
 			}
 			return err
 		}

@@ -56,9 +56,9 @@ func TestRefusesWhatTheKernelRefuses(t *testing.T) {
 	p := cbpf.Program{{Op: 0x34}, {Op: 0xff}}
 	_, err := translate.Translate(p, translate.Options{})
 	require.Equal(t, cbpf.Validate(p), err)
-	require.ErrorIs(t, err, cbpf.ReasonDivisionByZero)
+	require.ErrorIs(t, err, cbpf.DivisionByZero)
 	_, err = translate.Translate(nil, translate.Options{})
-	require.ErrorIs(t, err, cbpf.ReasonEmpty)
+	require.ErrorIs(t, err, cbpf.Empty)
 }
 
 func TestUnknownTarget(t *testing.T) {

@@ -71,3 +71,9 @@ func (p *progress) end() {
 		p.bar, p.w = nil, nil
 	}
 }
+
+// Write lets a progress stand behind an io.TeeReader.
+func (p *progress) Write(b []byte) (int, error) {
+	p.add(len(b))
+	return len(b), nil
+}

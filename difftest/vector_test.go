@@ -1,0 +1,159 @@
+package difftest
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/jit"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/stretchr/testify/require"
+)
+
+// vectorEngine judges packets 16 at a time.
+var vectorEngine = Engine{"vector", prepareVector}
+
+// prepareVector runs the translation for User on vectors.
+func prepareVector(p cbpf.Program, link LinkType) (*Runner, error) {
+	opts := link.Options(translate.User)
+	x, err := prepareTranslated(p, opts)
+	if err != nil {
+		return nil, err
+	}
+	f, err := jit.Compile(x)
+	var unavailable *jit.UnavailableError
+	if errors.As(err, &unavailable) {
+		return nil, cannot("%v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.SetVector(jit.VectorAlways)
+	var refused *jit.VectorError
+	if _, why := f.Vector(); errors.As(why, &refused) {
+		return nil, errors.Join(cannot("%s", refused.Reason), f.Close())
+	}
+	c := &crowd{f: f}
+	return &Runner{Verdict: c.verdict, Sees: userView(opts), Close: f.Close}, nil
+}
+
+// crowd runs each packet among those that came before it, which must get the verdict that they got then.
+type crowd struct {
+	f      *jit.Func
+	buf    []byte
+	descs  []jit.Desc
+	before []uint32
+	runs   int
+}
+
+const (
+	crowdSize  = 33 // two groups and one that overlaps
+	crowdBytes = 42 // shorter packets are left to the scalar body, and whoever stands among them
+)
+
+func (c *crowd) verdict(pkt *cbpf.Packet) (uint32, error) {
+	if len(pkt.Data) < crowdBytes {
+		return c.alone(pkt)
+	}
+	if len(c.descs) == crowdSize { // the oldest makes room
+		gone := c.descs[0].CapLen
+		c.buf, c.descs, c.before = c.buf[gone:], c.descs[1:], c.before[1:]
+		for i := range c.descs {
+			c.descs[i].Off -= gone
+		}
+	}
+	c.descs = append(c.descs, jit.Desc{Off: uint32(len(c.buf)), CapLen: uint32(len(pkt.Data)), WireLen: pkt.WireLen})
+	c.buf = append(c.buf, pkt.Data...)
+	c.runs++
+	turn := c.runs % len(c.descs) // each packet comes to each lane
+	descs := append(append([]jit.Desc(nil), c.descs[turn:]...), c.descs[:turn]...)
+	for len(descs) < crowdSize {
+		descs = append(descs, descs[0])
+	}
+	verdicts := make([]uint32, len(descs))
+	if err := c.f.RunBatch(c.buf, descs, nil, verdicts); err != nil {
+		return 0, err
+	}
+	verdict := verdicts[len(c.descs)-1-turn]
+	c.before = append(c.before, verdict)
+	for i := range descs {
+		if was := c.before[(i+turn)%len(c.descs)]; i < len(c.descs) && was != verdicts[i] {
+			return 0, fmt.Errorf("%d in this crowd, %d in another", verdicts[i], was)
+		}
+	}
+	return verdict, nil
+}
+
+// alone runs one packet in all lanes.
+func (c *crowd) alone(pkt *cbpf.Packet) (uint32, error) {
+	descs, verdicts := make([]jit.Desc, crowdSize), make([]uint32, crowdSize)
+	for i := range descs {
+		descs[i] = jit.Desc{CapLen: uint32(len(pkt.Data)), WireLen: pkt.WireLen}
+	}
+	err := c.f.RunBatch(pkt.Data, descs, nil, verdicts)
+	for _, v := range verdicts {
+		if v != verdicts[0] {
+			return 0, fmt.Errorf("verdicts %v for the same packet", verdicts)
+		}
+	}
+	return verdicts[0], err
+}
+
+func requireVectors(t testing.TB) {
+	r, err := prepareVector(cbpf.Program{{Op: 0x06, K: 1}}, LinkEthernet)
+	if err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	require.NoError(t, r.Close())
+}
+
+func TestVectorsAgreeOnTraces(t *testing.T) {
+	requireVectors(t)
+	var r Report
+	for _, trace := range pcaps {
+		compareOn(t, &r, filters(t), []Engine{vectorEngine}, filepath.Join(pcapDir, trace.name), 1<<20)
+	}
+	for _, path := range realTraces(t) {
+		if _, err := readFile(path); err == nil {
+			compareOn(t, &r, filters(t), []Engine{vectorEngine}, path, 500)
+		}
+	}
+	requireAgreement(t, &r, vectorEngine.Name)
+}
+
+func TestVectorsAgreeOnCorpus(t *testing.T) {
+	requireVectors(t)
+	programs := corpusPrograms(t)
+	var r Report
+	for _, trace := range pcaps {
+		compareOn(t, &r, programs, []Engine{vectorEngine}, filepath.Join(pcapDir, trace.name), 150)
+	}
+	var crafted []Record
+	for _, p := range Crafted() {
+		if p.Link == LinkEthernet {
+			crafted = append(crafted, Record{Packet: p.Packet, Link: p.Link})
+		}
+	}
+	require.NotEmpty(t, crafted)
+	for _, p := range programs {
+		r.compareProgram(p, []Engine{vectorEngine}, "crafted", crafted, 0, nil)
+	}
+	requireAgreement(t, &r, vectorEngine.Name)
+}
+
+func TestVectorsAgreeOnRandomPrograms(t *testing.T) {
+	requireVectors(t)
+	t.Parallel()
+	every := uint64(5)
+	if testing.Short() {
+		every = 250
+	}
+	var r Report
+	for seed := range everyNth(randomPrograms, every) {
+		p, records := randomRun(seed, 12)
+		r.compareProgram(p, []Engine{vectorEngine}, "random", records, 0, nil)
+	}
+	requireAgreement(t, &r, vectorEngine.Name)
+}

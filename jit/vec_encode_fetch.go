@@ -1,0 +1,117 @@
+package jit
+
+import "encoding/binary"
+
+// head reads the descriptors of the group, and leaves unless all its packets lie in the buffer and are long enough.
+func (e *vectorEncoder) head(l *line) {
+	const first, words = scratch, scratch + 3
+	for i := range zreg(3) {
+		e.evex(evex{op: &vmovdqu32, dst: uint8(first + i), rm: vat(vDesc, int32(i)*vectorBytes)})
+	}
+	var fields [3]zreg
+	for field := range fields {
+		to := words + zreg(field)
+		if l.outs[field] != none {
+			to = e.target(l.outs[field], to)
+		} else if field == 2 {
+			continue
+		}
+		e.field(to, field)
+		fields[field] = to
+	}
+	off, caplen, end, ok := fields[0], fields[1], scratch, scratchK
+	e.evex(evex{op: &vpaddd, dst: uint8(end), src: off, rm: vreg(caplen)})
+	e.evex(evex{op: &vpcmpud, dst: uint8(ok), src: end, rm: vreg(off), imm: byte(predGE)})
+	e.evex(evex{op: &vpcmpud, dst: uint8(ok), src: end, rm: veach(vArgs, argBufLen), mask: ok, imm: byte(predLE)})
+	e.evex(evex{op: &vpcmpud, dst: uint8(ok), src: caplen, rm: veach(vPool, e.c.g.pool.word(e.c.g.least)), mask: ok, imm: byte(predGE)})
+	e.maskTest(ok, ok)
+	e.jump(ccAE, e.giveUp)
+	for field, v := range l.outs[:len(fields)] {
+		if v != none {
+			e.keep(v, fields[field])
+		}
+	}
+}
+
+// field takes one word out of each of the descriptors in z0 to z2: out of the first two registers, then out of the third.
+func (e *vectorEncoder) field(to zreg, field int) {
+	const descWords, index = descSize / 4, scratch + 6
+	var early, late [group]uint32
+	for i := range group {
+		word := uint32(descWords*i + field)
+		if early[i], late[i] = word, uint32(i); word >= 2*group {
+			early[i], late[i] = 0, group+word-2*group
+		}
+	}
+	pool := &e.c.g.pool
+	e.evex(evex{op: &vmovdqu32, dst: uint8(to), rm: vat(vPool, pool.table(early[:]))})
+	e.evex(evex{op: &vpermi2d, dst: uint8(to), src: scratch, rm: vreg(scratch + 1)})
+	e.evex(evex{op: &vmovdqu32, dst: uint8(index), rm: vat(vPool, pool.table(late[:]))})
+	e.evex(evex{op: &vpermt2d, dst: uint8(to), src: index, rm: vreg(scratch + 2)})
+}
+
+// window reads 16 bytes of each packet: four packets into each of z0 to z3, in an order that makes up for what the
+// transposition does to it. Then the words that are wanted are put together.
+func (e *vectorEncoder) window(l *line) {
+	w := &e.c.g.windows[l.window]
+	for part := range 4 {
+		for i, r := range vTemps {
+			e.load(4, r, at(vDesc, int32(4*part+i)*descSize+descOff))
+		}
+		for i, r := range vTemps {
+			z, from := scratch+zreg(i), vat(vBuf, int32(w.start)).plusReg(r)
+			if part == 0 {
+				e.evex(evex{op: &vmovdqu128, dst: uint8(z), rm: from})
+			} else {
+				e.evex(evex{op: &vinserti32x4, dst: uint8(z), src: z, rm: from, imm: byte(part)})
+			}
+		}
+	}
+	e.transpose(l, e.slots(w))
+}
+
+// slots tells in which words of the window the columns are. Columns that are no words are moved there first.
+func (e *vectorEncoder) slots(w *window) (slots [windowColumns]int) {
+	if aligned(w.start, w.columns) {
+		for i, c := range w.columns {
+			slots[i] = int(c-w.start) / columnSize
+		}
+		return slots
+	}
+	var shuffle []byte
+	for range 4 {
+		for i := range windowColumns {
+			slots[i] = i
+			c := w.columns[min(i, len(w.columns)-1)] - w.start
+			shuffle = binary.LittleEndian.AppendUint32(shuffle, c|(c+1)<<8|(c+2)<<16|(c+3)<<24)
+		}
+	}
+	at := e.c.g.pool.block(shuffle)
+	for z := range zreg(4) {
+		e.evex(evex{op: &vpshufb, dst: uint8(scratch + z), src: scratch + z, rm: vat(vPool, at)})
+	}
+	return slots
+}
+
+// transpose makes vectors of the words in z0 to z3: pairs of them first, of the lower two words in z4 and z5, of the upper two
+// in z6 and z7.
+func (e *vectorEncoder) transpose(l *line, slots [windowColumns]int) {
+	made := [2]bool{}
+	for i, v := range l.outs {
+		if upper := slots[i] / 2; v != none && !made[upper] {
+			op, to := [2]*vop{&vpunpckldq, &vpunpckhdq}[upper], scratch+4+zreg(2*upper)
+			e.evex(evex{op: op, dst: uint8(to), src: scratch, rm: vreg(scratch + 1)})
+			e.evex(evex{op: op, dst: uint8(to + 1), src: scratch + 2, rm: vreg(scratch + 3)})
+			made[upper] = true
+		}
+	}
+	for i, v := range l.outs {
+		if v == none {
+			continue
+		}
+		op, from := [2]*vop{&vpunpcklqdq, &vpunpckhqdq}[slots[i]%2], scratch+4+zreg(slots[i]/2*2)
+		to := e.target(v, scratch)
+		e.evex(evex{op: op, dst: uint8(to), src: from, rm: vreg(from + 1)})
+		e.keep(v, to)
+	}
+}

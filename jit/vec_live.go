@@ -1,0 +1,99 @@
+package jit
+
+import (
+	"cmp"
+	"slices"
+)
+
+// verdictsTried is how many constants are tried as the verdict that lanes start with.
+const verdictsTried = 8
+
+// chooseVerdict picks the verdict that lanes start with, so that as many blocks as possible are idle.
+func (g *graph) chooseVerdict() {
+	ends := map[uint32]int{}
+	for i := range g.blocks {
+		if b := &g.blocks[i]; b.verdict != noNode {
+			if k, constant := g.isConst(b.verdict); constant {
+				ends[k] += len(b.in)
+			}
+		}
+	}
+	var candidates []uint32
+	for k := range ends {
+		candidates = append(candidates, k)
+	}
+	slices.SortFunc(candidates, func(a, b uint32) int { return cmp.Or(cmp.Compare(ends[b], ends[a]), cmp.Compare(a, b)) })
+	g.idle = make([]bool, len(g.blocks))
+	candidates = candidates[:min(len(candidates), verdictsTried)]
+	slices.Sort(candidates) // of equal ones zero is the best
+	most := -1
+	for _, k := range candidates {
+		if idle, n := g.idleWith(k); n > most {
+			g.verdict, g.idle, most = k, idle, n
+		}
+	}
+}
+
+// idleWith finds the blocks that are idle if lanes start with the verdict, and counts them.
+func (g *graph) idleWith(verdict uint32) (idle []bool, n int) {
+	idle = make([]bool, len(g.blocks))
+	for i := len(g.blocks) - 1; i >= 0; i-- {
+		b := &g.blocks[i]
+		if b.verdict != noNode {
+			k, constant := g.isConst(b.verdict)
+			idle[i] = constant && k == verdict
+		} else {
+			idle[i] = !slices.ContainsFunc(b.out, func(e *edge) bool { return !idle[e.to] })
+		}
+		if idle[i] {
+			n++
+		}
+	}
+	return idle, n
+}
+
+// threadJumps leads edges past blocks that do nothing.
+func (g *graph) threadJumps() {
+	for i := len(g.blocks) - 1; i > 0; i-- {
+		b := &g.blocks[i]
+		if len(b.out) != 1 || len(b.phis) > 0 || g.at(b.out[0].cond).op != opTrue {
+			continue
+		}
+		on := b.out[0]
+		to := &g.blocks[on.to]
+		to.in = slices.DeleteFunc(to.in, func(e *edge) bool { return e == on })
+		for _, e := range b.in {
+			e.to, e.brings = on.to, on.brings
+			to.in = append(to.in, e)
+		}
+		b.in, b.out = nil, nil
+	}
+}
+
+// prune cuts off the blocks that nothing leads to any more.
+func (g *graph) prune() {
+	for i := range g.blocks {
+		if !g.reached(i) {
+			g.cutOff(i)
+			g.blocks[i].verdict = noNode
+		}
+	}
+}
+
+// reached reports whether anything leads to the block at i. The program begins in the first.
+func (g *graph) reached(i int) bool { return i == 0 || len(g.blocks[i].in) > 0 }
+
+// cutOff removes the edges out of blocks.
+func (g *graph) cutOff(blocks ...int) {
+	gone, targets := map[*edge]bool{}, map[int]bool{}
+	for _, i := range blocks {
+		for _, e := range g.blocks[i].out {
+			gone[e], targets[e.to] = true, true
+		}
+		g.blocks[i].out = nil
+	}
+	for i := range targets {
+		b := &g.blocks[i]
+		b.in = slices.DeleteFunc(b.in, func(e *edge) bool { return gone[e] })
+	}
+}

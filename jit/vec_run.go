@@ -1,0 +1,114 @@
+package jit
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"sync"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// VectorMode says whether [Func.RunBatch] takes 16 packets at once.
+type VectorMode uint8
+
+// The modes.
+const (
+	VectorAuto   VectorMode = iota // if that is estimated to be faster
+	VectorAlways                   // wherever it is possible
+	VectorNever
+)
+
+// VectorVariable is an environment variable: where it is set to "never", processes do without vectors.
+const VectorVariable = "CBPF2EBPF_VECTOR"
+
+// vectors is the vector body of a Func. It is made when it is first wanted: a Func that runs one packet at a time has no
+// use for it.
+type vectors struct {
+	mode    VectorMode
+	make    func(VectorMode) (*vectorBody, error) // nil where there is no machine code at all
+	once    sync.Once
+	body    *vectorBody // nil: one packet at a time
+	why     error
+	cleanup runtime.Cleanup
+}
+
+// vectorMaker remembers what a vector body is made of.
+func vectorMaker(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) func(VectorMode) (*vectorBody, error) {
+	p = append(ebpf.Program(nil), p...)
+	return func(mode VectorMode) (*vectorBody, error) {
+		if mode == VectorNever || os.Getenv(VectorVariable) == "never" {
+			return nil, &VectorError{NoVectorOff, -1}
+		}
+		return compileVector(p, facts, abi, mode)
+	}
+}
+
+// SetVector chooses the mode; a Func begins with VectorAuto. Call it before anything runs.
+func (f *Func) SetVector(mode VectorMode) { f.vectors.mode = mode }
+
+// Vector returns how many packets RunBatch takes at once. If it is one, why tells the reason: a *VectorError, or that of a
+// Func without machine code.
+func (f *Func) Vector() (lanes int, why error) {
+	if f.code == nil {
+		return 1, f.why
+	}
+	if err := f.acquire(); err != nil {
+		return 1, err
+	}
+	defer f.release()
+	if body := f.vectorBody(); body == nil {
+		return 1, f.vectors.why
+	}
+	return group, nil
+}
+
+// vectorBody makes the vector body if there is none yet. The caller holds the Func.
+func (f *Func) vectorBody() *vectorBody {
+	v := &f.vectors
+	v.once.Do(func() {
+		if v.body, v.why = v.make(v.mode); v.body != nil {
+			v.cleanup = runtime.AddCleanup(f, (*pages).free, v.body.code)
+		}
+	})
+	return v.body
+}
+
+// free lets go of the pages. Nobody may be running them.
+func (v *vectors) free() {
+	if v.body != nil {
+		v.cleanup.Stop()
+		v.body.code.free()
+	}
+}
+
+// Groups that vectors give up are left to the scalar body, and some packets more, so that little is lost where there are many
+// such groups: restMin at first, and twice as many each time up to restMax.
+const (
+	restMin = group
+	restMax = 64 * group
+)
+
+// runVector is RunBatch with vectors, as far as they carry. Their indices have 31 bits.
+func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []uint32) error {
+	rest := restMin
+	for done := 0; done < len(descs); {
+		n, took := min(len(descs)-done, body.batch), 0
+		if n >= group && len(buf) <= math.MaxInt32 {
+			took = body.code.runVector(buf, descs[done:done+n], verdicts[done:done+n])
+		}
+		done += took
+		if took > rest {
+			rest = restMin
+		}
+		if took == n {
+			continue
+		}
+		n = min(len(descs)-done, rest)
+		if err := f.runScalar(buf, descs[done:done+n], nil, verdicts[done:done+n], done); err != nil {
+			return err
+		}
+		done, rest = done+n, min(2*rest, restMax)
+	}
+	return nil
+}
