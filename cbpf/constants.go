@@ -1,13 +1,16 @@
 package cbpf
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// constantsOfC are the names that filters are made of in C: linux/bpf_common.h and linux/filter.h.
-var constantsOfC = func() map[string]uint32 {
+// constantsOfC are the names that filters are made of in C: those of linux/bpf_common.h, filter.h, seccomp.h and audit.h,
+// and of the protocols in linux/if_ether.h and in.h. Names whose number depends on the machine are none of them.
+var constantsOfC = sync.OnceValue(func() map[string]uint32 {
 	index := map[string]uint32{
 		"BPF_LD": 0x00, "BPF_LDX": 0x01, "BPF_ST": 0x02, "BPF_STX": 0x03,
 		"BPF_ALU": 0x04, "BPF_JMP": 0x05, "BPF_RET": 0x06, "BPF_MISC": 0x07,
@@ -19,69 +22,52 @@ var constantsOfC = func() map[string]uint32 {
 		"BPF_JA": 0x00, "BPF_JEQ": uint32(Eq), "BPF_JGT": uint32(Gt), "BPF_JGE": uint32(Ge), "BPF_JSET": uint32(Set),
 		"BPF_K": 0x00, "BPF_X": 0x08, "BPF_A": 0x10, "BPF_TAX": 0x00, "BPF_TXA": 0x80,
 		"SKF_LL_OFF": LLOff, "SKF_NET_OFF": NetOff, "SKF_AD_OFF": AdOff,
+
+		"ETH_P_ALL": 3, "ETH_P_IP": 0x0800, "ETH_P_ARP": 0x0806, "ETH_P_RARP": 0x8035, "ETH_P_8021Q": 0x8100,
+		"ETH_P_IPV6": 0x86dd, "ETH_P_MPLS_UC": 0x8847, "ETH_P_MPLS_MC": 0x8848, "ETH_P_PPP_DISC": 0x8863,
+		"ETH_P_PPP_SES": 0x8864, "ETH_P_PAE": 0x888e, "ETH_P_8021AD": 0x88a8, "ETH_P_LLDP": 0x88cc, "ETH_P_1588": 0x88f7,
+		"ETHERTYPE_IP": 0x0800, "ETHERTYPE_ARP": 0x0806, "ETHERTYPE_VLAN": 0x8100, "ETHERTYPE_IPV6": 0x86dd,
+		"IPPROTO_IP": 0, "IPPROTO_ICMP": 1, "IPPROTO_IGMP": 2, "IPPROTO_TCP": 6, "IPPROTO_UDP": 17, "IPPROTO_IPV6": 41,
+		"IPPROTO_GRE": 47, "IPPROTO_ESP": 50, "IPPROTO_AH": 51, "IPPROTO_ICMPV6": 58, "IPPROTO_SCTP": 132,
+
+		"SECCOMP_RET_KILL": uint32(ActionKillThread), "SECCOMP_RET_DATA": actionData, "SECCOMP_RET_ACTION": 0x7fff0000,
+		"SECCOMP_RET_ACTION_FULL": 0xffff0000, "__X32_SYSCALL_BIT": X32Bit, "X32_SYSCALL_BIT": X32Bit,
+		"EPERM": 1, "ENOENT": 2, "EIO": 5, "EBADF": 9, "EAGAIN": 11, "ENOMEM": 12, "EACCES": 13, "EFAULT": 14, "EEXIST": 17,
+		"EINVAL": 22, "EMFILE": 24, "ENOTTY": 25, "ERANGE": 34, "ENOSYS": 38,
 	}
 	for _, info := range Exts {
 		index[info.Macro] = uint32(info.Ext)
 	}
+	for _, row := range actions {
+		index["SECCOMP_RET_"+row.name] = uint32(row.action)
+	}
+	for _, row := range archs {
+		index["AUDIT_ARCH_"+strings.ToUpper(row.name)] = uint32(row.arch)
+	}
 	return index
-}()
-
-// constants reads a number, or as C does a sum of numbers and names with | or + between them. A number may be negative and
-// have C's suffixes. The whole must be at most limit. bad is what the reason is about.
-func constants(s string, limit uint32) (v uint32, bad string, reason Reason) {
-	if v, reason := number(s, limit); reason != BadNumber {
-		return v, s, reason
-	}
-	operator := byte('+')
-	for rest := s; ; {
-		word, end := rest, indexEither(rest, '|', '+')
-		if end >= 0 {
-			word = rest[:end]
-		}
-		word = trim(word)
-		next, reason := term(word)
-		if reason != "" {
-			return 0, word, reason
-		}
-		if operator == '|' {
-			v |= next
-		} else {
-			v += next
-		}
-		if end < 0 {
-			break
-		}
-		operator, rest = rest[end], rest[end+1:]
-	}
-	if v > limit {
-		return 0, s, NumberTooBig
-	}
-	return v, "", ""
-}
-
-// term reads a name, or a number as C writes it.
-func term(s string) (uint32, Reason) {
-	if s == "" || !isWord(s[0]) || digit(s[0]) <= 9 || s[0] == '-' {
-		magnitude, negative := strings.CutPrefix(strings.TrimRight(s, "uUlL"), "-")
-		if !negative {
-			return number(magnitude, 0xffffffff)
-		}
-		v, reason := number(trim(magnitude), 1<<31)
-		return -v, reason
-	}
-	v, known := constantsOfC[s]
-	if !known {
-		return 0, UnknownConstant
-	}
-	return v, ""
-}
+})
 
 // failConstant records what constants found wrong with a field.
 func (p *parser) failConstant(at span, r Reason, field int, text string) {
-	if r != UnknownConstant {
-		p.failNumber(at, r, fields[field].name, text, fields[field].limit)
-		return
+	f := fields[field]
+	switch r {
+	case ReasonUnknownConstant:
+		p.failAt(at, r, "%s %s%s", f.name, quote(text), adviceOnConstant(text))
+	case ReasonDivisionByZero:
+		p.failAt(at, r, "%s %s", f.name, quote(text))
+	default:
+		p.failNumber(at, r, f.name, text, f.limit)
 	}
-	hint := suggest(text, slices.Sorted(maps.Keys(constantsOfC)))
-	p.failAt(at, r, "%s %s%s", fields[field].name, quote(text), hint)
+}
+
+// adviceOnConstant says what to do about a name that is not known.
+func adviceOnConstant(text string) string {
+	if strings.HasPrefix(text, "__NR_") || strings.HasPrefix(text, "SYS_") {
+		return "; the numbers of system calls depend on the machine: write the number, or give what `cc -E` prints"
+	}
+	if hint := suggest(text, slices.Sorted(maps.Keys(constantsOfC()))); hint != "" {
+		return hint
+	}
+	return fmt.Sprintf("; of header files only the names of classic BPF, %s and the like are known: write the number, or give what `cc -E` prints",
+		"seccomp, ETH_P_* and IPPROTO_*")
 }

@@ -67,7 +67,7 @@ func ExampleValidate() {
 			fmt.Printf("instruction %d: %s\n", one.PC, one.Reason)
 		}
 	}
-	fmt.Println(errors.Is(err, cbpf.DivisionByZero))
+	fmt.Println(errors.Is(err, cbpf.ReasonDivisionByZero))
 	// Output:
 	// instruction 0: division by zero
 	// instruction 1: no such word of scratch memory

@@ -43,8 +43,8 @@ func TestExcerpt(t *testing.T) {
 	_, err := cbpf.ParseAs(cbpf.Asm, []byte("\r"))
 	var all cbpf.Errors
 	require.ErrorAs(t, err, &all)
-	require.Equal(t, "  1 | \n    | ^\n", all[0].Excerpt())
-	require.Empty(t, (&cbpf.Error{Reason: cbpf.Empty, PC: -1}).Excerpt())
+	require.Equal(t, "  2 | \n    | ^\n", all[0].Excerpt())
+	require.Empty(t, (&cbpf.Error{Reason: cbpf.ReasonEmpty, PC: -1}).Excerpt())
 }
 
 func TestExcerptOfAll(t *testing.T) {
@@ -70,7 +70,7 @@ func TestSource(t *testing.T) {
 	}
 	var all cbpf.Errors
 	require.ErrorAs(t, source.Place(cbpf.Validate(source.Program)), &all)
-	require.Equal(t, `line 5: (001) division by zero: div #0
+	require.Equal(t, `line 5: (001) division by zero: div #0; the verdict would be 0: ret #0
   5 | 	div #0 tax
     | 	^~~~~~
 line 6: (003) no such word of scratch memory: M[16], M[15] is the last
@@ -85,13 +85,13 @@ line 6: (003) program does not end with a return: the last instruction must be `
 	require.Equal(t, other, source.Place(other))
 	require.NoError(t, source.Place(nil))
 	_, err = cbpf.ParseSource(cbpf.Auto, []byte("x"))
-	require.ErrorIs(t, err, cbpf.NotRecognised)
+	require.ErrorIs(t, err, cbpf.ReasonNotRecognised)
 }
 
 // TestSourceOfEveryNotation finds the line of each instruction.
 func TestSourceOfEveryNotation(t *testing.T) {
 	p := benchProgram(16)
-	first := map[cbpf.Notation]int{cbpf.Decimal: 2, cbpf.Go: 2, cbpf.JSON: 2}
+	first := map[cbpf.Notation]int{cbpf.Decimal: 2, cbpf.Go: 2, cbpf.JSON: 2, cbpf.Dump: 3}
 	for _, n := range cbpf.Notations() {
 		text, err := cbpf.Print(p, n)
 		require.NoError(t, err)

@@ -23,6 +23,7 @@ const (
 	Hex     Notation = "hex"     // the bytes of Raw in hexadecimal
 	Go      Notation = "go"      // a literal []bpf.RawInstruction
 	JSON    Notation = "json"    // an array of objects with code, jt, jf and k
+	Dump    Notation = "dump"    // what `seccomp-tools dump` shows: the fields as a table
 )
 
 // notation is what there is to know of one Notation.
@@ -46,6 +47,7 @@ var notations = [...]notation{
 	{Hex, "28 00 00 00 0c 00 00 00", (*parser).hex, appendHex},
 	{Go, "[]bpf.RawInstruction{{Op: 0x28, K: 0xc}}", (*parser).braced, appendGo},
 	{JSON, `[{"code": 40, "jt": 0, "jf": 0, "k": 12}]`, (*parser).braced, appendJSON},
+	{Dump, "0000: 0x28 0x00 0x00 0x0000000c", (*parser).dump, appendDump},
 }
 
 // Notations returns the notations that can be read and written: all but Auto.
@@ -65,7 +67,7 @@ func NotationByName(name string) (Notation, error) {
 	}
 	row, err := lookup(Notation(name))
 	if err != nil {
-		return "", &Error{Reason: UnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s, %s",
+		return "", &Error{Reason: ReasonUnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s, %s",
 			quote(name), Auto, names())}
 	}
 	return row.name, nil
@@ -78,7 +80,7 @@ func lookup(n Notation) (*notation, error) {
 			return &notations[i], nil
 		}
 	}
-	return nil, &Error{Reason: UnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s", quote(string(n)), names())}
+	return nil, &Error{Reason: ReasonUnknownNotation, PC: -1, Detail: fmt.Sprintf("%s; known are %s", quote(string(n)), names())}
 }
 
 func names() string {

@@ -45,7 +45,7 @@ var extByName = func() map[string]Ext {
 // operand finds the row that has this shape of operand, and reads k. Among several that fit, the one whose k can be read
 // wins: `#pktlen` has the shape of `#k` too.
 func (p *parser) operand(m *mnemonic, name, text string) (code uint16, k uint32, ok bool) {
-	fault, word := BadOperand, text
+	fault, word := ReasonBadOperand, text
 	for _, row := range m.rows {
 		for i := range spellings[row.Form] {
 			s := &spellings[row.Form][i]
@@ -60,16 +60,16 @@ func (p *parser) operand(m *mnemonic, name, text string) (code uint16, k uint32,
 			if reason == "" {
 				return row.Code, k, true
 			}
-			if fault != NumberTooBig {
+			if fault != ReasonNumberTooBig {
 				fault, word = reason, w
 			}
 		}
 	}
 	at := p.within(name, word)
 	switch fault {
-	case BadNumber:
+	case ReasonBadNumber:
 		p.failAt(at, fault, "operand %s is neither a number nor a name%s", quote(word), p.suggestExt(word))
-	case NumberTooBig:
+	case ReasonNumberTooBig:
 		p.failAt(at, fault, "operand %s, -2147483648 to 4294967295 fit", quote(word))
 	default:
 		if text == "" {
@@ -91,7 +91,7 @@ func (p *parser) readK(f Form, s *spelling, word string) (uint32, Reason) {
 		}
 	}
 	if s.named {
-		return 0, BadNumber
+		return 0, ReasonBadNumber
 	}
 	read := number
 	if p.dialect.octal {

@@ -8,33 +8,34 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// Faults of a text. Empty and TooManyInsns are faults of a program as well.
+// Faults of a text. ReasonEmpty and ReasonTooManyInsns are faults of a program as well.
 const (
-	Empty           Reason = "no instructions"
-	TooManyInsns    Reason = "too many instructions"
-	TextTooLong     Reason = "text too long"
-	UnknownNotation Reason = "unknown notation"
-	NotRecognised   Reason = "text is in no known notation"
-	BadLine         Reason = "not a line of a listing"
-	WrongIndex      Reason = "wrong index"
-	UnknownMnemonic Reason = "unknown mnemonic"
-	BadOperand      Reason = "wrong operand"
-	LostOperand     Reason = "operand lost"
-	BadTargets      Reason = "wrong jump targets"
-	OutOfReach      Reason = "jump target out of reach"
-	RawConflict     Reason = "raw fields contradict the text"
-	BadLabel        Reason = "not a label"
-	UnknownLabel    Reason = "unknown label"
-	DuplicateLabel  Reason = "label defined twice"
-	StrayLabel      Reason = "label without an instruction"
-	UnknownConstant Reason = "unknown constant"
-	CutInstruction  Reason = "last instruction is cut off"
-	BadHex          Reason = "not hexadecimal digits"
-	UnclosedComment Reason = "comment is not closed"
-	BadRow          Reason = "not a row of four numbers"
-	WrongCount      Reason = "wrong number of instructions"
-	BadNumber       Reason = "not a number"
-	NumberTooBig    Reason = "number too big"
+	ReasonEmpty           Reason = "no instructions"
+	ReasonTooManyInsns    Reason = "too many instructions"
+	ReasonTextTooLong     Reason = "text too long"
+	ReasonUnknownNotation Reason = "unknown notation"
+	ReasonNotRecognised   Reason = "text is in no known notation"
+	ReasonBadLine         Reason = "not a line of a listing"
+	ReasonWrongIndex      Reason = "wrong index"
+	ReasonUnknownMnemonic Reason = "unknown mnemonic"
+	ReasonBadOperand      Reason = "wrong operand"
+	ReasonLostOperand     Reason = "operand lost"
+	ReasonBadTargets      Reason = "wrong jump targets"
+	ReasonOutOfReach      Reason = "jump target out of reach"
+	ReasonRawConflict     Reason = "raw fields contradict the text"
+	ReasonBadLabel        Reason = "not a label"
+	ReasonUnknownLabel    Reason = "unknown label"
+	ReasonDuplicateLabel  Reason = "label defined twice"
+	ReasonStrayLabel      Reason = "label without an instruction"
+	ReasonUnknownConstant Reason = "unknown constant"
+	ReasonCutInstruction  Reason = "last instruction is cut off"
+	ReasonBadHex          Reason = "not hexadecimal digits"
+	ReasonUnclosedComment Reason = "comment is not closed"
+	ReasonBadRow          Reason = "not a row of four numbers"
+	ReasonWrongCount      Reason = "wrong number of instructions"
+	ReasonSecondProgram   Reason = "a second program"
+	ReasonBadNumber       Reason = "not a number"
+	ReasonNumberTooBig    Reason = "number too big"
 )
 
 // Bounds on what is read, so that no text can exhaust memory. They are far above what the kernel takes: that a program
@@ -48,8 +49,8 @@ const (
 // Parse reads a program in whichever notation it is written.
 func Parse(text []byte) (Program, error) { return ParseAs(Auto, text) }
 
-// ParseAs reads a program in the given notation. In text, Windows line ends, a byte order mark, blank lines and leading
-// lines that start with #, ; or // are skipped. The error is an *Error where the notation itself is at fault, otherwise an
+// ParseAs reads a program in the given notation. In text, Windows line ends, a byte order mark, blank lines and lines that
+// start with #, ;, // or ``` are skipped; it may be UTF-16 if it begins with the mark. The error is an *Error where the notation itself is at fault, otherwise an
 // Errors with up to twenty faults. The program need not be valid: see Validate.
 func ParseAs(n Notation, text []byte) (Program, error) {
 	p, _, err := parse(n, text, false)
@@ -63,9 +64,13 @@ func ParseAs(n Notation, text []byte) (Program, error) {
 // are wanted.
 func parse(n Notation, text []byte, places bool) (*parser, Notation, error) {
 	if len(text) > maxText {
-		return nil, "", &Error{Reason: TextTooLong, PC: -1, Detail: fmt.Sprintf("%d bytes, %d are the most", len(text), maxText)}
+		return nil, "", &Error{Reason: ReasonTextTooLong, PC: -1, Detail: fmt.Sprintf("%d bytes, %d are the most", len(text), maxText)}
 	}
-	p := newParser(string(text))
+	source := string(text)
+	if n != Raw && n != RawBE {
+		source = legible(source)
+	}
+	p := newParser(source)
 	p.wantPlaces = places
 	if n == Auto {
 		var err error
@@ -128,7 +133,7 @@ func commentLength(s string) int {
 			return 0 // for the notation to judge
 		}
 		return end + 4
-	case strings.HasPrefix(s, "#") || strings.HasPrefix(s, ";") || strings.HasPrefix(s, "//"):
+	case strings.HasPrefix(s, "#") || strings.HasPrefix(s, ";") || strings.HasPrefix(s, "//") || strings.HasPrefix(s, "```"):
 		if end = strings.IndexByte(s, '\n'); end < 0 {
 			end = len(s)
 		}
@@ -154,7 +159,7 @@ func (p *parser) blankComments(semicolon bool) {
 		switch {
 		case strings.HasPrefix(p.text[i:], "/*") && length == 0:
 			at := span{p.next + strings.Count(p.text[:i], "\n"), len(p.source) - len(p.text) + i, 2}
-			p.failAt(at, UnclosedComment, "*/ is expected")
+			p.failAt(at, ReasonUnclosedComment, "*/ is expected")
 			p.text = ""
 			return
 		case length == 0:
@@ -185,10 +190,24 @@ func (p *parser) nextLine() (line string, ok bool) {
 	return line, true
 }
 
+// skipTo consumes the lines in front of the first for which begins returns true. Where there is none it consumes nothing
+// and returns false.
+func (p *parser) skipTo(begins func(line string) bool) bool {
+	for at := 0; at < len(p.text); {
+		line, _, _ := strings.Cut(p.text[at:], "\n")
+		if begins(trim(line)) {
+			p.consume(at)
+			return true
+		}
+		at += len(line) + 1
+	}
+	return false
+}
+
 // add appends an instruction, and moves on to the next pc.
 func (p *parser) add(ins bpf.RawInstruction) {
 	if len(p.prog) == maxInsns {
-		p.fail(TooManyInsns, "%d are the most that are read", maxInsns)
+		p.fail(ReasonTooManyInsns, "%d are the most that are read", maxInsns)
 		p.text = ""
 		return
 	}
@@ -217,7 +236,7 @@ func (p *parser) failAt(at span, r Reason, format string, args ...any) {
 
 // failNumber records what number found wrong with a text.
 func (p *parser) failNumber(at span, r Reason, what, text string, limit uint32) {
-	if r == NumberTooBig {
+	if r == ReasonNumberTooBig {
 		p.failAt(at, r, "%s %s, %d is the most", what, quote(text), limit)
 		return
 	}
@@ -235,7 +254,7 @@ func (p *parser) failHeader(r Reason, format string, args ...any) {
 // result says whether a program was read.
 func (p *parser) result() error {
 	if len(p.prog) == 0 && len(p.errs) == 0 {
-		p.failHeader(Empty, "the text holds none")
+		p.failHeader(ReasonEmpty, "the text holds none")
 	}
 	slices.SortStableFunc(p.errs, func(a, b *Error) int { return a.Line - b.Line })
 	return p.errs.asError()

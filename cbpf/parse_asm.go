@@ -46,7 +46,7 @@ func (p *parser) asm() {
 		}
 	}
 	if a.label.line > 0 {
-		p.failAt(a.label, StrayLabel, "the program ends behind it")
+		p.failAt(a.label, ReasonStrayLabel, "the program ends behind it")
 	}
 	if a.resolve() {
 		p.applyRaw()
@@ -68,9 +68,9 @@ func (a *assembler) labelOrStatement(line string) (rest string) {
 	a.length = len(name)
 	switch _, defined := a.defs[name]; {
 	case !isLabel(name):
-		a.fail(BadLabel, "%s", quote(name))
+		a.fail(ReasonBadLabel, "%s", quote(name))
 	case defined:
-		a.fail(DuplicateLabel, "%s", quote(name))
+		a.fail(ReasonDuplicateLabel, "%s", quote(name))
 	default:
 		a.defs[name] = a.pc
 		a.names = append(a.names, name)
@@ -116,7 +116,7 @@ func (a *assembler) targets(m *mnemonic, text string) (jt, jf uint8, ok bool) {
 	first, second := cutComma(text)
 	switch {
 	case text == "":
-		a.fail(BadTargets, "a label is expected")
+		a.fail(ReasonBadTargets, "a label is expected")
 		return 0, 0, false
 	case m.rows[0].Form == FormJump:
 		return 0, 0, a.jump(text, fieldK)
@@ -132,7 +132,7 @@ func (a *assembler) targets(m *mnemonic, text string) (jt, jf uint8, ok bool) {
 // jump notes a target. It returns false, with the fault recorded, for a word that can be no label.
 func (a *assembler) jump(label string, field jumpField) bool {
 	if !isLabel(label) {
-		a.failAt(a.within(label), BadLabel, "%s, where one is expected as a jump target", quote(label))
+		a.failAt(a.within(label), ReasonBadLabel, "%s, where one is expected as a jump target", quote(label))
 		return false
 	}
 	a.jumps = append(a.jumps, jump{a.span, a.pc, label, field})
@@ -152,12 +152,12 @@ func (a *assembler) resolve() bool {
 		a.pc, a.span = j.pc, j.span
 		switch ins := &a.prog[j.pc]; {
 		case !known:
-			a.failAt(a.within(j.name), UnknownLabel, "%s%s", quote(j.name), suggest(j.name, a.names[:min(len(a.names), maxSuggested)]))
+			a.failAt(a.within(j.name), ReasonUnknownLabel, "%s%s", quote(j.name), suggest(j.name, a.names[:min(len(a.names), maxSuggested)]))
 			ok = false
 		case j.field == fieldK:
 			ins.K = uint32(int32(skip))
 		case skip < 0 || skip > 255:
-			a.failAt(a.within(j.name), OutOfReach, "%s is (%03d), (%03d) to (%03d) are in reach", j.name, target, j.pc+1, j.pc+256)
+			a.failAt(a.within(j.name), ReasonOutOfReach, "%s is (%03d), (%03d) to (%03d) are in reach", j.name, target, j.pc+1, j.pc+256)
 			ok = false
 		case j.field == fieldJt:
 			ins.Jt = uint8(skip)

@@ -17,19 +17,27 @@ import (
 
 // element is a way in which an instruction begins.
 type element struct {
-	word   string // in front of the bracket
+	word   string // in front of the bracket, without the name of a package
 	open   byte
 	close  string
 	fields []int // the fields in order, as indices of fields
 }
 
-var elements = [...]element{
-	{"", '{', "}", []int{0, 1, 2, 3}},
-	{"bpf.RawInstruction", '{', "}", []int{0, 1, 2, 3}},
-	{"RawInstruction", '{', "}", []int{0, 1, 2, 3}},
-	{"BPF_STMT", '(', ")", []int{0, 3}},
-	{"BPF_JUMP", '(', ")", []int{0, 3, 1, 2}},
-}
+var (
+	inOrder  = []int{0, 1, 2, 3}
+	elements = [...]element{
+		{"", '{', "}", inOrder},
+		{"", '(', ")", inOrder}, // tuples of Python
+		{"", '[', "]", inOrder}, // and lists
+		{"RawInstruction", '{', "}", inOrder},
+		{"SockFilter", '{', "}", inOrder},     // of golang.org/x/sys/unix
+		{"BPFInstruction", '{', "}", inOrder}, // of gopacket
+		{"sock_filter", '{', "}", inOrder},
+		{"bpf_insn", '{', "}", inOrder},
+		{"BPF_STMT", '(', ")", []int{0, 3}},
+		{"BPF_JUMP", '(', ")", []int{0, 3, 1, 2}},
+	}
+)
 
 // fieldNames are the names of the fields, in whichever case.
 var fieldNames = [...]struct {
@@ -39,17 +47,36 @@ var fieldNames = [...]struct {
 
 // cutElement returns which kind of instruction a text begins with, and what follows the bracket.
 func cutElement(s string) (e *element, rest string) {
-	end := 0
-	for end < len(s) && (isWord(s[end]) || s[end] == '.') {
-		end++
+	word, rest := cutTypeName(s)
+	if rest == "" {
+		return nil, ""
 	}
-	rest = trimLeft(s[end:])
 	for i := range elements {
-		if e := &elements[i]; e.word == s[:end] && rest != "" && rest[0] == e.open {
-			return e, rest[1:]
+		e := &elements[i]
+		if e.word != word || rest[0] != e.open {
+			continue
 		}
+		if word == "" && e.open != '{' && !isTuple(rest[1:]) {
+			return nil, ""
+		}
+		return e, rest[1:]
 	}
 	return nil, ""
+}
+
+// isTuple reports whether a text begins with a number and a comma.
+func isTuple(s string) bool {
+	word, rest := cutWord(s)
+	return word != "" && digit(word[0]) <= 9 && strings.HasPrefix(trimLeft(rest), ",")
+}
+
+// cutTypeName returns the name at the start of a text without that of its package, and what follows it and blanks.
+func cutTypeName(s string) (name, rest string) {
+	end := 0
+	for end < len(s) && (isWord(s[end]) || s[end] == '.' || s[end] == ':') {
+		end++
+	}
+	return s[strings.LastIndexAny(s[:end], ".:")+1 : end], trimLeft(s[end:])
 }
 
 // braced reads rows, as many to a line as there are. A comma may follow each.
@@ -62,73 +89,73 @@ func (p *parser) braced() {
 			p.ending()
 			return
 		}
-		e, rest := cutElement(p.text)
-		if e == nil {
+		if !p.element() {
 			between := p.upTo('{', '{')
 			p.length = len(between)
-			p.fail(BadRow, "%s, where { is expected", quote(between))
-			continue
+			p.fail(ReasonBadRow, "%s, where { is expected", quote(between))
 		}
-		p.consume(len(p.text) - len(rest))
-		row := p.upToClose(e)
-		p.length = len(p.source) - len(p.text) - p.start
-		if !strings.HasPrefix(p.text, e.close) {
-			p.fail(BadRow, "%s, where %s is expected at the end", quote(row), e.close)
-			continue
-		}
-		p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
-		ins, _ := p.members(row, e.fields)
-		p.add(ins)
 	}
 	if closer != "" && len(p.errs) == 0 {
 		p.begin()
-		p.failHeader(BadRow, "the text ends, where %s is expected", closer)
+		p.failHeader(ReasonBadRow, "the text ends, where %s is expected", closer)
 	}
+}
+
+// element reads an instruction and the comma behind it. It returns false, and consumes nothing, where none begins.
+func (p *parser) element() bool {
+	e, rest := cutElement(p.text)
+	var literal *xnetLiteral
+	if e == nil {
+		if literal, rest = cutXNetLiteral(p.text); literal == nil {
+			return false
+		}
+		e = &elements[0]
+	}
+	p.consume(len(p.text) - len(rest))
+	row := p.upToClose(e)
+	p.length = len(p.source) - len(p.text) - p.start
+	if !strings.HasPrefix(p.text, e.close) {
+		p.fail(ReasonBadRow, "%s, where %s is expected at the end", quote(row), e.close)
+		return true
+	}
+	p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
+	var ins bpf.RawInstruction
+	if literal != nil {
+		ins = p.xnetLiteral(row, literal)
+	} else {
+		ins, _ = p.members(row, e.fields)
+	}
+	p.add(ins)
+	return true
 }
 
 // opening consumes what stands around the rows, and returns what must stand behind them, "" if there is nothing around.
 func (p *parser) opening() (closer string) {
 	p.skipBlank()
-	if strings.HasPrefix(p.text, "[") && sniffBracket(p.text) == JSON {
-		p.text = p.text[1:]
-		return "]"
-	}
-	if !declaresArray(p.text) {
+	if e, _ := cutElement(p.text); e != nil {
 		return ""
 	}
-	for {
-		head, body, found := strings.Cut(p.text, "{")
-		if !found {
-			return ""
-		}
-		p.consume(len(head) + 1)
-		inside := *p
-		inside.skipBlank()
-		if e, _ := cutElement(inside.text); e != nil || strings.HasPrefix(inside.text, "}") || body == "" {
-			return "}"
-		}
+	if literal, _ := cutXNetLiteral(p.text); literal != nil {
+		return ""
 	}
+	at, closer, _ := findArray(p.text)
+	p.consume(at)
+	return closer
 }
 
-// declaresArray reports whether a text begins with what declares an array, of C or Go, and not with its elements.
-func declaresArray(s string) bool {
-	head, _, _ := strings.Cut(s, "{")
-	if e, _ := cutElement(s); e != nil {
-		return false
-	}
-	return strings.Contains(head, "sock_filter") || strings.Contains(s, "RawInstruction")
-}
-
-// ending consumes the end of an array. Nothing but closing brackets may follow: a second array would be another program.
+// ending consumes the end of an array. Whatever follows may be there, but not a second array: it would be another program.
 func (p *parser) ending() {
 	p.consume(len(p.text) - len(strings.TrimLeft(p.text, " \t\r\n)}];,")))
-	p.skipBlank()
-	if p.text != "" {
+	if at, closer, _ := findArray(p.text); closer != "" {
+		head := strings.LastIndexByte(p.text[:at], '\n') + 1
+		p.consume(head)
+		p.skipBlank()
 		p.begin()
 		rest, _, _ := strings.Cut(p.text, "\n")
 		p.length = len(trim(rest))
-		p.failHeader(BadRow, "%s follows the array; a text holds one program", quote(trim(rest)))
+		p.failHeader(ReasonSecondProgram, "%s; a text holds one", quote(trim(rest)))
 	}
+	p.text = ""
 }
 
 // upTo consumes the text in front of the first of two bytes, or all of it, and returns it trimmed.
@@ -144,8 +171,11 @@ func (p *parser) upTo(one, other byte) string {
 
 // upToClose consumes the fields of an instruction, up to the bracket that closes it or to one that must not be there.
 func (p *parser) upToClose(e *element) string {
-	if e.open == '{' {
+	switch e.open {
+	case '{':
 		return p.upTo('{', '}')
+	case '[':
+		return p.upTo('[', ']')
 	}
 	end := closingParenthesis(p.text)
 	s := p.text[:end]
@@ -180,25 +210,25 @@ func (p *parser) members(text string, order []int) (ins bpf.RawInstruction, ok b
 	found := 0
 	for rest := text; rest != ""; found++ {
 		var part string
-		if part, rest = cutComma(rest); found < len(parts) {
+		if part, rest = cutArgument(rest); found < len(parts) {
 			parts[found] = part
 		}
 	}
-	if found == 0 || found > len(order) || found < len(order) && fieldName(parts[0]) == "" {
-		p.fail(BadRow, "%s has %d, and %s are expected", quote(text), found, fieldList(order))
+	if first, _ := cutFieldName(parts[0]); found == 0 || found > len(order) || found < len(order) && first == "" {
+		p.fail(ReasonBadRow, "%s has %d, and %s are expected", quote(text), found, fieldList(order))
 		return ins, false
 	}
 	var v [len(fields)]uint32
 	var seen [len(fields)]bool
 	ok = true
 	for j, part := range parts[:found] {
-		i, value := order[j], part
-		if name := fieldName(part); name != "" {
+		i := order[j]
+		name, value := cutFieldName(part)
+		if name != "" {
 			if i = fieldByName(name); i < 0 || seen[i] {
-				p.failAt(p.within(parts[:j+1]...), BadRow, "field %s, where code, jt, jf and k are expected, once each", quote(name))
+				p.failAt(p.within(parts[:j+1]...), ReasonBadRow, "field %s, where code, jt, jf and k are expected, once each", quote(name))
 				return ins, false
 			}
-			value = trim(part[indexEither(part, ':', '=')+1:])
 		}
 		seen[i] = true
 		var reason Reason
@@ -211,21 +241,37 @@ func (p *parser) members(text string, order []int) (ins bpf.RawInstruction, ok b
 	return bpf.RawInstruction{Op: uint16(v[0]), Jt: uint8(v[1]), Jf: uint8(v[2]), K: v[3]}, ok
 }
 
-// fieldName returns the name in front of a value, `"code":`, `Op:` or `.code =`; "" if there is none.
-func fieldName(part string) string {
+// cutArgument is cutComma for a text in which parentheses may have commas inside.
+func cutArgument(s string) (field, rest string) {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '(':
+			depth++
+		case s[i] == ')':
+			depth--
+		case s[i] == ',' && depth <= 0:
+			return trim(s[:i]), trim(s[i+1:])
+		}
+	}
+	return trim(s), ""
+}
+
+// cutFieldName returns the name in front of a value, `"code":`, `Op:` or `.code =`, and the value; "" is for no name.
+func cutFieldName(part string) (name, value string) {
 	i := indexEither(part, ':', '=')
 	if i < 0 {
-		return ""
+		return "", part
 	}
-	name := trim(part[:i])
+	name = trim(part[:i])
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "."), `"`)
-	return strings.TrimSuffix(name, `"`)
+	return strings.TrimSuffix(name, `"`), trim(part[i+1:])
 }
 
 // fieldByName returns the index of a field, -1 if there is none of this name.
 func fieldByName(name string) int {
 	for _, f := range fieldNames {
-		if strings.EqualFold(f.name, name) {
+		if f.name == name || strings.EqualFold(f.name, name) {
 			return f.index
 		}
 	}

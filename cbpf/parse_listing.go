@@ -7,19 +7,37 @@ import "strings"
 //	(INDEX) MNEMONIC [OPERAND] [jt TARGET jf TARGET] [; COMMENT]
 //
 // with absolute targets, which is why the index counts: one missing line would move them all. A comment can start with
-// // too. One that says `raw` and four numbers is data, as Print writes it.
+// // too. One that says `raw` and four numbers is data, as Print writes it. In front of the first line may stand what a
+// terminal shows there, the command and warnings.
 func (p *parser) listing() {
 	p.dialect, p.targets = &listingDialect, p.listingTargets
+	p.skipTo(isListingLine)
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
 		digits, rest, found := strings.Cut(line, ")")
 		if !found || !strings.HasPrefix(digits, "(") {
-			p.strayLine(line)
+			p.strayLine(line, "(000)")
 			continue
 		}
 		p.index(digits[1:], "(%03d)")
 		p.statement(p.advance(rest))
 	}
 	p.applyRaw()
+}
+
+// isListingLine reports whether a line begins with an index in parentheses.
+func isListingLine(line string) bool {
+	digits, _, found := strings.Cut(line, ")")
+	return found && strings.HasPrefix(digits, "(") && isNumber(digits[1:])
+}
+
+// isNumber reports whether a text is decimal digits.
+func isNumber(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if digit(s[i]) > 9 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // dbg reads what bpf_dbg's `disassemble` prints. A line is
@@ -32,7 +50,7 @@ func (p *parser) dbg() {
 	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
 		digits, rest, found := strings.Cut(line, ":")
 		if !found || !strings.HasPrefix(digits, "l") {
-			p.strayLine(line)
+			p.strayLine(line, "l0:")
 			continue
 		}
 		p.index(digits[1:], "l%d:")
@@ -50,16 +68,12 @@ func (p *parser) advance(rest string) string {
 }
 
 // strayLine reports a line without an index, and which notation it seems to be in if not in this one.
-func (p *parser) strayLine(line string) {
-	expected := "(000)"
-	if p.dialect == &dbgDialect {
-		expected = "l0:"
-	}
+func (p *parser) strayLine(line, expected string) {
 	switch n := sniffLine(line); n {
-	case "", Listing, Dbg:
-		p.fail(BadLine, "%s, where an index such as %s is expected", quote(line), expected)
+	case "", Listing, Dbg, Dump:
+		p.fail(ReasonBadLine, "%s, where an index such as %s is expected", quote(line), expected)
 	default:
-		p.fail(BadLine, "%s, which looks like notation %s", quote(line), n)
+		p.fail(ReasonBadLine, "%s, which looks like notation %s", quote(line), n)
 	}
 }
 
@@ -75,7 +89,7 @@ func (p *parser) index(digits, format string) {
 	case reason != "":
 		p.failNumber(p.within(written), reason, "index", digits, maxInsns-1)
 	case int(found) != p.pc:
-		p.failAt(p.within(written), WrongIndex, "found "+format+", expected "+format, found, p.pc)
+		p.failAt(p.within(written), ReasonWrongIndex, "found "+format+", expected "+format, found, p.pc)
 		p.pc = int(found)
 	}
 }
@@ -87,7 +101,7 @@ func (p *parser) listingTargets(_ *mnemonic, text string) (jt, jf uint8, ok bool
 	second, rest := cutField(rest)
 	falseTarget, rest := cutField(rest)
 	if first != "jt" || second != "jf" || rest != "" {
-		p.failAt(p.within(text), BadTargets, "found %s, expected `jt N jf N`", quote(text))
+		p.failAt(p.within(text), ReasonBadTargets, "found %s, expected `jt N jf N`", quote(text))
 		return 0, 0, false
 	}
 	jt, okT := p.skip(first, trueTarget, first, trueTarget)
@@ -101,7 +115,7 @@ func (p *parser) dbgTargets(_ *mnemonic, text string) (jt, jf uint8, ok bool) {
 	first, okT := strings.CutPrefix(trueTarget, "l")
 	second, okF := strings.CutPrefix(falseTarget, "l")
 	if !okT || !okF {
-		p.failAt(p.within(",", text), BadTargets, "found %s, expected two such as l%d", quote(text), p.pc+1)
+		p.failAt(p.within(",", text), ReasonBadTargets, "found %s, expected two such as l%d", quote(text), p.pc+1)
 		return 0, 0, false
 	}
 	jt, okT = p.skip("jt", first, ",", trueTarget)
@@ -118,7 +132,7 @@ func (p *parser) skip(name, target string, words ...string) (uint8, bool) {
 	case reason != "":
 		p.failNumber(p.within(words...), reason, name, target, 0xffffffff)
 	case skip < 0 || skip > 255:
-		p.failAt(p.within(words...), OutOfReach, "%s %d, %d to %d are in reach", name, v, p.pc+1, p.pc+256)
+		p.failAt(p.within(words...), ReasonOutOfReach, "%s %d, %d to %d are in reach", name, v, p.pc+1, p.pc+256)
 	default:
 		return uint8(skip), true
 	}

@@ -35,15 +35,77 @@ func (p *parser) decimal() {
 	p.checkCount(count)
 }
 
-// xtbpf reads the count and the instructions, with commas between them and perhaps one behind them.
+// xtbpf reads the count and the instructions, with commas between them and perhaps one behind them. Other things may stand
+// around them, as in lines of iptables-save and tc; iptables -L and ss show no count.
 func (p *parser) xtbpf() {
-	header, _ := p.nextItem()
-	count := p.count(header)
+	if !p.onlyBytecode() {
+		return
+	}
+	count := -1
+	if header, _, _ := strings.Cut(p.text, ","); len(strings.Fields(header)) < len(fields) {
+		header, _ = p.nextItem()
+		count = p.count(header)
+	}
 	for item, ok := p.nextItem(); ok; item, ok = p.nextItem() {
 		ins, _ := p.row(item, cutField)
 		p.add(ins)
 	}
 	p.checkCount(count)
+}
+
+// bytecodeMarks stand in front of the instructions in what iptables-save, tc, iptables -L and ss print. Quotes stand around
+// the instructions of the first two.
+var bytecodeMarks = [...]string{"bytecode '", `bytecode "`, "match bpf ", "bpf filter ("}
+
+// findBytecode returns where bytecode stands that is inside of other things. It ends at the quote or at the end of the
+// line.
+func findBytecode(text string) (from, to int, found bool) {
+	from = len(text)
+	quote := "\n"
+	for _, mark := range bytecodeMarks {
+		if i := strings.Index(text[:from], mark); i >= 0 {
+			from, found = i+len(mark), true
+			quote = mark[len(mark)-1:]
+		}
+	}
+	if start := trimLeft(text); !found && start != "" && (start[0] == '"' || start[0] == '\'') {
+		from, found = len(text)-len(start)+1, true
+		quote = start[:1]
+	}
+	if !found {
+		return 0, 0, false
+	}
+	if quote == "(" { // ss tells the count in parentheses
+		if _, behind, closed := strings.Cut(text[from:], "):"); closed {
+			from = len(text) - len(behind)
+		}
+	}
+	rest := text[from:]
+	if quote != "'" && quote != `"` {
+		quote = "\n"
+	}
+	inside, _, _ := strings.Cut(rest, quote)
+	return from, from + len(inside), true
+}
+
+// onlyBytecode narrows the text to the bytecode in it. If that is not the only one, it records a fault and returns false.
+func (p *parser) onlyBytecode() bool {
+	from, to, found := findBytecode(p.text)
+	if !found {
+		return true
+	}
+	rest := p.text[to:]
+	if again, _, more := findBytecode(strings.TrimLeft(rest, `'"`)); more {
+		again += len(rest) - len(strings.TrimLeft(rest, `'"`))
+		p.consume(to + again)
+		p.begin()
+		p.failHeader(ReasonSecondProgram, "a text holds one")
+		return false
+	}
+	p.source = p.source[:len(p.source)-len(rest)]
+	p.text = p.text[:to]
+	p.consume(from)
+	return true
 }
 
 // nextItem consumes the text up to and with the next comma. Blank text at the very end is no item.
@@ -73,7 +135,7 @@ func (p *parser) count(text string) int {
 // checkCount compares the count, where it is known, with the number of instructions found.
 func (p *parser) checkCount(count int) {
 	if count >= 0 && count != len(p.prog) {
-		p.failHeader(WrongCount, "%d announced, %d found", count, len(p.prog))
+		p.failHeader(ReasonWrongCount, "%d announced, %d found", count, len(p.prog))
 	}
 }
 
@@ -90,7 +152,7 @@ func (p *parser) row(text string, cut func(string) (string, string)) (ins bpf.Ra
 		}
 	}
 	if found != len(fields) {
-		p.fail(BadRow, "%s has %d, and code, jt, jf, k are expected", quote(text), found)
+		p.fail(ReasonBadRow, "%s has %d, and code, jt, jf, k are expected", quote(text), found)
 		return ins, false
 	}
 	var v [len(fields)]uint32

@@ -120,90 +120,90 @@ var badTexts = []struct {
 	reasons []cbpf.Reason
 	says    string
 }{
-	{"nothing", "", []cbpf.Reason{cbpf.Empty}, ""},
-	{"only a carriage return", "\r", []cbpf.Reason{cbpf.Empty}, ""},
-	{"only blanks and comments", "\n \r\n# none\n", []cbpf.Reason{cbpf.Empty}, ""},
-	{"a count of nothing", "0\n", []cbpf.Reason{cbpf.Empty}, ""},
-	{"prose", "\nhello world", []cbpf.Reason{cbpf.NotRecognised}, "line 2: "},
-	{"binary garbage", "\x7fELF\x00\x01\xff", []cbpf.Reason{cbpf.NotRecognised}, `"\x7fELF\x00\x01\xff"`},
-	{"a missing line", "(000) tax\n(002) tax\n(003) ret", []cbpf.Reason{cbpf.WrongIndex}, "line 2: (001) wrong index: found (002), expected (001)"},
-	{"a truncated index", "(000) tax\n(00", []cbpf.Reason{cbpf.BadLine}, "line 2: "},
-	{"a truncated line", "(000)", []cbpf.Reason{cbpf.BadLine}, "nothing stands after"},
-	{"a warning in between", "(000) tax\nWarning: assuming Ethernet\n(001) ret", []cbpf.Reason{cbpf.BadLine}, "line 2: "},
-	{"a listing goes on as C", "(000) tax\n{ 0x6, 0, 0, 0x0 },", []cbpf.Reason{cbpf.BadLine}, "looks like notation dd"},
-	{"an index that is none", "(0x1) tax", []cbpf.Reason{cbpf.BadNumber}, "index"},
-	{"an index beyond all", "(99999999999) tax", []cbpf.Reason{cbpf.NumberTooBig}, "1048575 is the most"},
-	{"a mnemonic of bpf_asm", "(000) jmp 3", []cbpf.Reason{cbpf.UnknownMnemonic}, `"jmp"`},
-	{"no operand", "(000) ldh", []cbpf.Reason{cbpf.BadOperand}, "ldh takes [k] or [x + k]"},
-	{"an operand of another opcode", "(000) ldh M[3]", []cbpf.Reason{cbpf.BadOperand}, `"M[3]"`},
-	{"an operand too many", "(000) tax x", []cbpf.Reason{cbpf.BadOperand}, "tax takes nothing"},
-	{"two numbers", "(000) ret #1 2", []cbpf.Reason{cbpf.BadOperand}, `"#1 2"`},
-	{"a name of no extension", "(000) ld [skb]", []cbpf.Reason{cbpf.BadNumber}, `"skb"`},
-	{"an operand too big", "(000) ret #4294967296", []cbpf.Reason{cbpf.NumberTooBig}, "4294967295 fit"},
-	{"an operand too small", "(000) ret #-2147483649", []cbpf.Reason{cbpf.NumberTooBig}, "-2147483648 to"},
-	{"hexadecimal without digits", "(000) ret #0x", []cbpf.Reason{cbpf.BadNumber}, ""},
-	{"lost operand", "(000) unimp 0xa4", []cbpf.Reason{cbpf.LostOperand}, "xor #k"},
-	{"lost comparison", "(000) unimp 0x15 jt 1 jf 2", []cbpf.Reason{cbpf.LostOperand}, "jeq #k"},
-	{"an opcode too big", "(000) unimp 0x10000", []cbpf.Reason{cbpf.NumberTooBig}, "65535"},
-	{"a jump without targets", "(000) jeq #0x1", []cbpf.Reason{cbpf.BadTargets}, "jt N jf N"},
-	{"a jump with one target", "(000) jeq #0x1 jt 2", []cbpf.Reason{cbpf.BadTargets}, ""},
-	{"targets without a jump", "(000) tax jt 1 jf 2", []cbpf.Reason{cbpf.BadTargets}, "tax has none"},
-	{"a target that is no number", "(000) jeq #0x1 jt a jf 2", []cbpf.Reason{cbpf.BadNumber}, `jt "a"`},
-	{"a backward conditional jump", "(000) tax\n(001) jeq x jt 2 jf 1", []cbpf.Reason{cbpf.OutOfReach}, "jf 1, 2 to 257"},
-	{"both targets too far", "(000) jeq x jt 257 jf 257", []cbpf.Reason{cbpf.OutOfReach, cbpf.OutOfReach}, "jt 257, 1 to 256"},
-	{"raw fields of another opcode", "(000) tax ; raw 0x0087 0 0 1", []cbpf.Reason{cbpf.RawConflict}, "`txa`"},
-	{"raw fields of another operand", "(000) ret #1 ; raw 0x0006 1 0 2", []cbpf.Reason{cbpf.RawConflict}, "`ret      #2`"},
-	{"raw fields too few", "(000) tax ; raw 0x0007 0 1", []cbpf.Reason{cbpf.BadRow}, "has 3"},
-	{"a near miss", "ldw [12]\nret #1", []cbpf.Reason{cbpf.UnknownMnemonic}, "line 1: (000) unknown mnemonic: \"ldw\"; did you mean ld?"},
-	{"a near miss of an extension", "ld #vlan_tcl", []cbpf.Reason{cbpf.BadNumber}, "did you mean vlan_tci?"},
-	{"a near miss in a listing", "(000) ld [vlan]", []cbpf.Reason{cbpf.BadNumber}, "did you mean vlanp?"},
-	{"a label nowhere", "ja drop\ndrip: ret #0", []cbpf.Reason{cbpf.UnknownLabel}, `"drop"; did you mean drip?`},
-	{"a label twice", "aa: ret #0\naa: ret #1", []cbpf.Reason{cbpf.DuplicateLabel}, "line 2: (001) "},
-	{"a label that is an instruction", "ret: ret #0", []cbpf.Reason{cbpf.BadLabel}, `"ret"`},
-	{"a number as a label", "aa: ret #0\nja 0", []cbpf.Reason{cbpf.BadLabel}, `"0"`},
-	{"a label at the end", "ret #0\naa:", []cbpf.Reason{cbpf.StrayLabel}, "line 2: "},
-	{"no label", "jeq #1", []cbpf.Reason{cbpf.BadTargets}, "a label is expected"},
-	{"two labels for the opposite", "jne #1, aa, aa\naa: ret a", []cbpf.Reason{cbpf.BadLabel}, `"aa, aa"`},
-	{"a label behind", "aa: ret #0\njeq #1, aa", []cbpf.Reason{cbpf.OutOfReach}, "aa is (000), (002) to (257) are in reach"},
-	{"both labels nowhere", "jeq #1, aa, bb", []cbpf.Reason{cbpf.UnknownLabel, cbpf.UnknownLabel}, ""},
-	{"a bad octal number", "ld #08", []cbpf.Reason{cbpf.BadNumber}, `"08"`},
-	{"a comment not closed", "ret #0 /* x\n", []cbpf.Reason{cbpf.UnclosedComment}, ""},
-	{"raw fields of another label", "ja aa ; raw 0x0005 0 0 1\naa: ret a", []cbpf.Reason{cbpf.RawConflict}, "`unimp 0x5`"},
-	{"a missing line of bpf_dbg", "l0: tax\nl1: tax\nl3: ret a", []cbpf.Reason{cbpf.WrongIndex}, "found l3:, expected l2:"},
-	{"one target in bpf_dbg", "l0:\tjeq #0x1, l1", []cbpf.Reason{cbpf.BadTargets}, "two such as l1"},
-	{"a target too far in bpf_dbg", "l0:\tjeq x, l1, l257", []cbpf.Reason{cbpf.OutOfReach}, "jf 257"},
-	{"a lost operand in bpf_dbg", "l0:\tnosup 0x20", []cbpf.Reason{cbpf.LostOperand}, ""},
-	{"an index missing in bpf_dbg", "l0: tax\nl1: tax\nret a", []cbpf.Reason{cbpf.BadLine}, "line 3: (002) not a line of a listing: \"ret a\", which looks like notation asm"},
-	{"a skip too far", "jeq #1,2,256", []cbpf.Reason{cbpf.NumberTooBig}, `jf "256", 255 is the most`},
-	{"two skips of the opposite", "jneq #1,2,3", []cbpf.Reason{cbpf.BadTargets}, "one number"},
-	{"what x/net has no text for", "ja 1\nunknown instruction: bpf.LoadExtension{Num:40}", []cbpf.Reason{cbpf.UnknownMnemonic}, "line 2: "},
-	{"C row too short", "{ 1, 2, 3 },", []cbpf.Reason{cbpf.BadRow}, "has 3"},
-	{"C row cut off", "{ 6, 0, 0, 0 },\n{ 6, 0, 0", []cbpf.Reason{cbpf.BadRow}, "line 2: (001) "},
-	{"C row not closed", "{ 6, 0, 0, 0\n{ 6, 0, 0, 0 }", []cbpf.Reason{cbpf.BadRow}, "} is expected"},
-	{"words between C rows", "{ 6, 0, 0, 0 },\n\nx\n{ 6, 0, 0, 0 }", []cbpf.Reason{cbpf.BadRow}, "line 3: (001) "},
-	{"an array that does not end", "struct sock_filter f[] = {\n{ 6, 0, 0, 0 },\n", []cbpf.Reason{cbpf.BadRow}, "line 3: "},
-	{"two arrays", "struct sock_filter f[] = {{6,0,0,0}};\nstruct sock_filter g[] = {{6,0,0,1}};", []cbpf.Reason{cbpf.BadRow}, "one program"},
-	{"an unknown constant", "BPF_STMT(BPF_LD | BPF_HH, 12)", []cbpf.Reason{cbpf.UnknownConstant}, `"BPF_HH"; did you mean BPF_H?`},
-	{"a macro without its fields", "BPF_STMT(BPF_RET | BPF_K)", []cbpf.Reason{cbpf.BadRow}, "has 1, and code, k are expected"},
-	{"a macro not closed", "BPF_STMT(BPF_RET | BPF_K, 1;", []cbpf.Reason{cbpf.BadRow}, ") is expected"},
-	{"C comment not closed", "{ 6, 0, 0, 0 },\n /* x", []cbpf.Reason{cbpf.UnclosedComment}, "line 2: "},
-	{"an unknown field", "[]bpf.RawInstruction{{Op: 6, X: 1}}", []cbpf.Reason{cbpf.BadRow}, `field "X"`},
-	{"a field twice", `[{"code": 6, "op": 6}]`, []cbpf.Reason{cbpf.BadRow}, `field "op"`},
-	{"a field that is no number", `[{"code": 6, "k": null}]`, []cbpf.Reason{cbpf.UnknownConstant}, `k "null"`},
-	{"C goes on as a listing", "{ 6, 0, 0, 0 },\n(001) tax", []cbpf.Reason{cbpf.BadRow}, "{ is expected"},
-	{"fields too big", "{ 0x10000, 256, 300, 0x100000000 }", []cbpf.Reason{cbpf.NumberTooBig, cbpf.NumberTooBig,
-		cbpf.NumberTooBig, cbpf.NumberTooBig}, `jt "256", 255 is the most`},
-	{"octal", "{ 0x28, 0, 0, 014 }", []cbpf.Reason{cbpf.BadNumber}, "leading zeros"},
-	{"an empty field", "{ 0x28, , 0, 1 }", []cbpf.Reason{cbpf.BadNumber}, `jt ""`},
-	{"hexadecimal cut off", "28 00 00 00 0c 00 00 00\n06 0", []cbpf.Reason{cbpf.BadHex}, `line 2: (001) not hexadecimal digits: "0"`},
-	{"hexadecimal of half an instruction", "28 00 00 00 0c 00 00 00 06", []cbpf.Reason{cbpf.CutInstruction}, "(001) "},
-	{"bytes cut off", "\x28\x00\x00\x00\x0c\x00\x00\x00\x06\x00", []cbpf.Reason{cbpf.CutInstruction}, "2 bytes, where an instruction has 8"},
-	{"no count", "40 0 0 12\n6 0 0 0", []cbpf.Reason{cbpf.BadNumber}, "count"},
-	{"a count too big", "4294967295\n6 0 0 0", []cbpf.Reason{cbpf.NumberTooBig}, "1048576"},
-	{"instructions missing", "3\n40 0 0 12\n6 0 0 0", []cbpf.Reason{cbpf.WrongCount}, "3 announced, 2 found"},
-	{"instructions too many", "1,40 0 0 12,6 0 0 0", []cbpf.Reason{cbpf.WrongCount}, "1 announced, 2 found"},
-	{"a double comma", "2,6 0 0 0,,6 0 0 0", []cbpf.Reason{cbpf.BadRow, cbpf.WrongCount}, "(001) "},
-	{"a negative field", "1\n6 0 0 -1", []cbpf.Reason{cbpf.BadNumber}, `k "-1"`},
+	{"nothing", "", []cbpf.Reason{cbpf.ReasonEmpty}, ""},
+	{"only a carriage return", "\r", []cbpf.Reason{cbpf.ReasonEmpty}, ""},
+	{"only blanks and comments", "\n \r\n# none\n", []cbpf.Reason{cbpf.ReasonEmpty}, ""},
+	{"a count of nothing", "0\n", []cbpf.Reason{cbpf.ReasonEmpty}, ""},
+	{"prose", "\nhello world", []cbpf.Reason{cbpf.ReasonNotRecognised}, "line 2: "},
+	{"binary garbage", "\x7fELF\x00\x01\xff", []cbpf.Reason{cbpf.ReasonNotRecognised}, `"\x7fELF\x00\x01\xff"`},
+	{"a missing line", "(000) tax\n(002) tax\n(003) ret", []cbpf.Reason{cbpf.ReasonWrongIndex}, "line 2: (001) wrong index: found (002), expected (001)"},
+	{"a truncated index", "(000) tax\n(00", []cbpf.Reason{cbpf.ReasonBadLine}, "line 2: "},
+	{"a truncated line", "(000)", []cbpf.Reason{cbpf.ReasonBadLine}, "nothing stands after"},
+	{"a warning in between", "(000) tax\nWarning: assuming Ethernet\n(001) ret", []cbpf.Reason{cbpf.ReasonBadLine}, "line 2: "},
+	{"a listing goes on as C", "(000) tax\n{ 0x6, 0, 0, 0x0 },", []cbpf.Reason{cbpf.ReasonBadLine}, "looks like notation dd"},
+	{"an index that is none", "(0x1) tax", []cbpf.Reason{cbpf.ReasonBadNumber}, "index"},
+	{"an index beyond all", "(99999999999) tax", []cbpf.Reason{cbpf.ReasonNumberTooBig}, "1048575 is the most"},
+	{"a mnemonic of bpf_asm", "(000) jmp 3", []cbpf.Reason{cbpf.ReasonUnknownMnemonic}, `"jmp"`},
+	{"no operand", "(000) ldh", []cbpf.Reason{cbpf.ReasonBadOperand}, "ldh takes [k] or [x + k]"},
+	{"an operand of another opcode", "(000) ldh M[3]", []cbpf.Reason{cbpf.ReasonBadOperand}, `"M[3]"`},
+	{"an operand too many", "(000) tax x", []cbpf.Reason{cbpf.ReasonBadOperand}, "tax takes nothing"},
+	{"two numbers", "(000) ret #1 2", []cbpf.Reason{cbpf.ReasonBadOperand}, `"#1 2"`},
+	{"a name of no extension", "(000) ld [skb]", []cbpf.Reason{cbpf.ReasonBadNumber}, `"skb"`},
+	{"an operand too big", "(000) ret #4294967296", []cbpf.Reason{cbpf.ReasonNumberTooBig}, "4294967295 fit"},
+	{"an operand too small", "(000) ret #-2147483649", []cbpf.Reason{cbpf.ReasonNumberTooBig}, "-2147483648 to"},
+	{"hexadecimal without digits", "(000) ret #0x", []cbpf.Reason{cbpf.ReasonBadNumber}, ""},
+	{"lost operand", "(000) unimp 0xa4", []cbpf.Reason{cbpf.ReasonLostOperand}, "xor #k"},
+	{"lost comparison", "(000) unimp 0x15 jt 1 jf 2", []cbpf.Reason{cbpf.ReasonLostOperand}, "jeq #k"},
+	{"an opcode too big", "(000) unimp 0x10000", []cbpf.Reason{cbpf.ReasonNumberTooBig}, "65535"},
+	{"a jump without targets", "(000) jeq #0x1", []cbpf.Reason{cbpf.ReasonBadTargets}, "jt N jf N"},
+	{"a jump with one target", "(000) jeq #0x1 jt 2", []cbpf.Reason{cbpf.ReasonBadTargets}, ""},
+	{"targets without a jump", "(000) tax jt 1 jf 2", []cbpf.Reason{cbpf.ReasonBadTargets}, "tax has none"},
+	{"a target that is no number", "(000) jeq #0x1 jt a jf 2", []cbpf.Reason{cbpf.ReasonBadNumber}, `jt "a"`},
+	{"a backward conditional jump", "(000) tax\n(001) jeq x jt 2 jf 1", []cbpf.Reason{cbpf.ReasonOutOfReach}, "jf 1, 2 to 257"},
+	{"both targets too far", "(000) jeq x jt 257 jf 257", []cbpf.Reason{cbpf.ReasonOutOfReach, cbpf.ReasonOutOfReach}, "jt 257, 1 to 256"},
+	{"raw fields of another opcode", "(000) tax ; raw 0x0087 0 0 1", []cbpf.Reason{cbpf.ReasonRawConflict}, "`txa`"},
+	{"raw fields of another operand", "(000) ret #1 ; raw 0x0006 1 0 2", []cbpf.Reason{cbpf.ReasonRawConflict}, "`ret      #2`"},
+	{"raw fields too few", "(000) tax ; raw 0x0007 0 1", []cbpf.Reason{cbpf.ReasonBadRow}, "has 3"},
+	{"a near miss", "ldw [12]\nret #1", []cbpf.Reason{cbpf.ReasonUnknownMnemonic}, "line 1: (000) unknown mnemonic: \"ldw\"; did you mean ld?"},
+	{"a near miss of an extension", "ld #vlan_tcl", []cbpf.Reason{cbpf.ReasonBadNumber}, "did you mean vlan_tci?"},
+	{"a near miss in a listing", "(000) ld [vlan]", []cbpf.Reason{cbpf.ReasonBadNumber}, "did you mean vlanp?"},
+	{"a label nowhere", "ja drop\ndrip: ret #0", []cbpf.Reason{cbpf.ReasonUnknownLabel}, `"drop"; did you mean drip?`},
+	{"a label twice", "aa: ret #0\naa: ret #1", []cbpf.Reason{cbpf.ReasonDuplicateLabel}, "line 2: (001) "},
+	{"a label that is an instruction", "ret: ret #0", []cbpf.Reason{cbpf.ReasonBadLabel}, `"ret"`},
+	{"a number as a label", "aa: ret #0\nja 0", []cbpf.Reason{cbpf.ReasonBadLabel}, `"0"`},
+	{"a label at the end", "ret #0\naa:", []cbpf.Reason{cbpf.ReasonStrayLabel}, "line 2: "},
+	{"no label", "jeq #1", []cbpf.Reason{cbpf.ReasonBadTargets}, "a label is expected"},
+	{"two labels for the opposite", "jne #1, aa, aa\naa: ret a", []cbpf.Reason{cbpf.ReasonBadLabel}, `"aa, aa"`},
+	{"a label behind", "aa: ret #0\njeq #1, aa", []cbpf.Reason{cbpf.ReasonOutOfReach}, "aa is (000), (002) to (257) are in reach"},
+	{"both labels nowhere", "jeq #1, aa, bb", []cbpf.Reason{cbpf.ReasonUnknownLabel, cbpf.ReasonUnknownLabel}, ""},
+	{"a bad octal number", "ld #08", []cbpf.Reason{cbpf.ReasonBadNumber}, `"08"`},
+	{"a comment not closed", "ret #0 /* x\n", []cbpf.Reason{cbpf.ReasonUnclosedComment}, ""},
+	{"raw fields of another label", "ja aa ; raw 0x0005 0 0 1\naa: ret a", []cbpf.Reason{cbpf.ReasonRawConflict}, "`unimp 0x5`"},
+	{"a missing line of bpf_dbg", "l0: tax\nl1: tax\nl3: ret a", []cbpf.Reason{cbpf.ReasonWrongIndex}, "found l3:, expected l2:"},
+	{"one target in bpf_dbg", "l0:\tjeq #0x1, l1", []cbpf.Reason{cbpf.ReasonBadTargets}, "two such as l1"},
+	{"a target too far in bpf_dbg", "l0:\tjeq x, l1, l257", []cbpf.Reason{cbpf.ReasonOutOfReach}, "jf 257"},
+	{"a lost operand in bpf_dbg", "l0:\tnosup 0x20", []cbpf.Reason{cbpf.ReasonLostOperand}, ""},
+	{"an index missing in bpf_dbg", "l0: tax\nl1: tax\nret a", []cbpf.Reason{cbpf.ReasonBadLine}, "line 3: (002) not a line of a listing: \"ret a\", which looks like notation asm"},
+	{"a skip too far", "jeq #1,2,256", []cbpf.Reason{cbpf.ReasonNumberTooBig}, `jf "256", 255 is the most`},
+	{"two skips of the opposite", "jneq #1,2,3", []cbpf.Reason{cbpf.ReasonBadTargets}, "one number"},
+	{"what x/net has no text for", "ja 1\nunknown instruction: bpf.LoadExtension{Num:40}", []cbpf.Reason{cbpf.ReasonUnknownMnemonic}, "line 2: "},
+	{"C row too short", "{ 1, 2, 3 },", []cbpf.Reason{cbpf.ReasonBadRow}, "has 3"},
+	{"C row cut off", "{ 6, 0, 0, 0 },\n{ 6, 0, 0", []cbpf.Reason{cbpf.ReasonBadRow}, "line 2: (001) "},
+	{"C row not closed", "{ 6, 0, 0, 0\n{ 6, 0, 0, 0 }", []cbpf.Reason{cbpf.ReasonBadRow}, "} is expected"},
+	{"words between C rows", "{ 6, 0, 0, 0 },\n\nx\n{ 6, 0, 0, 0 }", []cbpf.Reason{cbpf.ReasonBadRow}, "line 3: (001) "},
+	{"an array that does not end", "struct sock_filter f[] = {\n{ 6, 0, 0, 0 },\n", []cbpf.Reason{cbpf.ReasonBadRow}, "line 3: "},
+	{"two arrays", "struct sock_filter f[] = {{6,0,0,0}};\nstruct sock_filter g[] = {{6,0,0,1}};", []cbpf.Reason{cbpf.ReasonSecondProgram}, "holds one"},
+	{"an unknown constant", "BPF_STMT(BPF_LD | BPF_HH, 12)", []cbpf.Reason{cbpf.ReasonUnknownConstant}, `"BPF_HH"; did you mean BPF_H?`},
+	{"a macro without its fields", "BPF_STMT(BPF_RET | BPF_K)", []cbpf.Reason{cbpf.ReasonBadRow}, "has 1, and code, k are expected"},
+	{"a macro not closed", "BPF_STMT(BPF_RET | BPF_K, 1;", []cbpf.Reason{cbpf.ReasonBadRow}, ") is expected"},
+	{"C comment not closed", "{ 6, 0, 0, 0 },\n /* x", []cbpf.Reason{cbpf.ReasonUnclosedComment}, "line 2: "},
+	{"an unknown field", "[]bpf.RawInstruction{{Op: 6, X: 1}}", []cbpf.Reason{cbpf.ReasonBadRow}, `field "X"`},
+	{"a field twice", `[{"code": 6, "op": 6}]`, []cbpf.Reason{cbpf.ReasonBadRow}, `field "op"`},
+	{"a field that is no number", `[{"code": 6, "k": null}]`, []cbpf.Reason{cbpf.ReasonUnknownConstant}, `k "null"`},
+	{"C goes on as a listing", "{ 6, 0, 0, 0 },\n(001) tax", []cbpf.Reason{cbpf.ReasonBadRow}, "{ is expected"},
+	{"fields too big", "{ 0x10000, 256, 300, 0x100000000 }", []cbpf.Reason{cbpf.ReasonNumberTooBig, cbpf.ReasonNumberTooBig,
+		cbpf.ReasonNumberTooBig, cbpf.ReasonNumberTooBig}, `jt "256", 255 is the most`},
+	{"octal", "{ 0x28, 0, 0, 014 }", []cbpf.Reason{cbpf.ReasonBadNumber}, "leading zeros"},
+	{"an empty field", "{ 0x28, , 0, 1 }", []cbpf.Reason{cbpf.ReasonBadNumber}, `jt ""`},
+	{"hexadecimal cut off", "28 00 00 00 0c 00 00 00\n06 0", []cbpf.Reason{cbpf.ReasonBadHex}, `line 2: (001) not hexadecimal digits: "0"`},
+	{"hexadecimal of half an instruction", "28 00 00 00 0c 00 00 00 06", []cbpf.Reason{cbpf.ReasonCutInstruction}, "(001) "},
+	{"bytes cut off", "\x28\x00\x00\x00\x0c\x00\x00\x00\x06\x00", []cbpf.Reason{cbpf.ReasonCutInstruction}, "2 bytes, where an instruction has 8"},
+	{"no count", "40 0 0 12\n6 0 0 0", []cbpf.Reason{cbpf.ReasonBadNumber}, "count"},
+	{"a count too big", "4294967295\n6 0 0 0", []cbpf.Reason{cbpf.ReasonNumberTooBig}, "1048576"},
+	{"instructions missing", "3\n40 0 0 12\n6 0 0 0", []cbpf.Reason{cbpf.ReasonWrongCount}, "3 announced, 2 found"},
+	{"instructions too many", "1,40 0 0 12,6 0 0 0", []cbpf.Reason{cbpf.ReasonWrongCount}, "1 announced, 2 found"},
+	{"a double comma", "2,6 0 0 0,,6 0 0 0", []cbpf.Reason{cbpf.ReasonBadRow, cbpf.ReasonWrongCount}, "(001) "},
+	{"a negative field", "1\n6 0 0 -1", []cbpf.Reason{cbpf.ReasonBadNumber}, `k "-1"`},
 }
 
 func TestParseFaults(t *testing.T) {
@@ -243,7 +243,7 @@ func TestFaultsAreBounded(t *testing.T) {
 
 func TestTextTooLong(t *testing.T) {
 	_, err := cbpf.Parse(make([]byte, 128<<20+1))
-	require.ErrorIs(t, err, cbpf.TextTooLong)
+	require.ErrorIs(t, err, cbpf.ReasonTextTooLong)
 }
 
 func TestTooManyInsns(t *testing.T) {
@@ -261,9 +261,9 @@ func TestTooManyInsns(t *testing.T) {
 		require.True(t, len(got) == most && got[most-1] == longest)
 	}
 	_, err := cbpf.Print(append(p, longest), cbpf.CStruct)
-	require.ErrorIs(t, err, cbpf.TooManyInsns)
+	require.ErrorIs(t, err, cbpf.ReasonTooManyInsns)
 	_, err = cbpf.Parse(bytes.Repeat([]byte("{6,0,0,0}"), most+1))
-	require.ErrorIs(t, err, cbpf.TooManyInsns)
+	require.ErrorIs(t, err, cbpf.ReasonTooManyInsns)
 }
 
 func TestSniff(t *testing.T) {
@@ -280,6 +280,7 @@ func TestSniff(t *testing.T) {
 		cbpf.Hex:     "28 00",
 		cbpf.Go:      "package x\n\nvar p = []bpf.RawInstruction{",
 		cbpf.JSON:    "[\n{",
+		cbpf.Dump:    " line  CODE  JT   JF      K",
 	} {
 		got, err := cbpf.Sniff([]byte(text))
 		require.NoError(t, err)
@@ -294,14 +295,14 @@ func TestNotationByName(t *testing.T) {
 		require.Equal(t, n, got)
 	}
 	_, err := cbpf.NotationByName("tcpdmp")
-	require.ErrorIs(t, err, cbpf.UnknownNotation)
+	require.ErrorIs(t, err, cbpf.ReasonUnknownNotation)
 	require.EqualError(t, err, `unknown notation: "tcpdmp"; known are auto, tcpdump, dd, ddd, xtbpf, `+
-		`asm, dbg, xnet, raw, raw-be, hex, go, json`)
+		`asm, dbg, xnet, raw, raw-be, hex, go, json, dump`)
 
 	_, err = cbpf.ParseAs("x", []byte("(000) ret"))
-	require.ErrorIs(t, err, cbpf.UnknownNotation)
+	require.ErrorIs(t, err, cbpf.ReasonUnknownNotation)
 	_, err = cbpf.Print(cbpf.Program{{Op: 0x16}}, cbpf.Auto)
-	require.ErrorIs(t, err, cbpf.UnknownNotation)
+	require.ErrorIs(t, err, cbpf.ReasonUnknownNotation)
 	var one *cbpf.Error
 	require.True(t, errors.As(err, &one) && one.PC == -1, fmt.Sprint(err))
 }

@@ -15,17 +15,17 @@ func number(s string, limit uint32) (uint32, Reason) {
 	case strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0X"):
 		base, digits = 16, s[2:]
 	case strings.HasPrefix(s, "0") && strings.Trim(s, "0") != "":
-		return 0, BadNumber
+		return 0, ReasonBadNumber
 	}
 	if digits == "" {
-		return 0, BadNumber
+		return 0, ReasonBadNumber
 	}
 	var v uint64
 	big := false // recorded, not returned at once: what is no number is not too big a number
 	for i := 0; i < len(digits); i++ {
 		d := digit(digits[i])
 		if d >= base {
-			return 0, BadNumber
+			return 0, ReasonBadNumber
 		}
 		v = v*base + d
 		if v > uint64(limit) {
@@ -33,7 +33,7 @@ func number(s string, limit uint32) (uint32, Reason) {
 		}
 	}
 	if big {
-		return 0, NumberTooBig
+		return 0, ReasonNumberTooBig
 	}
 	return uint32(v), ""
 }
@@ -50,9 +50,9 @@ func numberOfC(s string, limit uint32) (uint32, Reason) {
 	v, err := strconv.ParseUint(s, base, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange) || err == nil && v > uint64(limit):
-		return 0, NumberTooBig
+		return 0, ReasonNumberTooBig
 	case err != nil:
-		return 0, BadNumber
+		return 0, ReasonBadNumber
 	}
 	return uint32(v), ""
 }
@@ -163,8 +163,10 @@ func lower(c byte) byte {
 }
 
 // quote makes any text fit for a message: on one line, printable and short.
-func quote(s string) string {
-	const most = 40
+func quote(s string) string { return quoteN(s, 40) }
+
+// quoteN is quote for texts of which so many bytes are enough.
+func quoteN(s string, most int) string {
 	if len(s) > most {
 		return fmt.Sprintf("%q...", s[:most])
 	}

@@ -23,7 +23,7 @@ func (p *parser) xnetTargets(m *mnemonic, text string) (jt, jf uint8, ok bool) {
 		if m.opposite {
 			expected = "one number"
 		}
-		p.failAt(p.within(text), BadTargets, "found %s, expected %s of instructions to leap over", quote(text), expected)
+		p.failAt(p.within(text), ReasonBadTargets, "found %s, expected %s of instructions to leap over", quote(text), expected)
 		return 0, 0, false
 	}
 	jt, ok = p.relative("jt", first, ",", first)

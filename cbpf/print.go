@@ -18,10 +18,10 @@ func Print(p Program, n Notation) (string, error) {
 		return "", err
 	}
 	if len(p) == 0 {
-		return "", &Error{Reason: Empty, PC: -1, Detail: "there is nothing to print"}
+		return "", &Error{Reason: ReasonEmpty, PC: -1, Detail: "there is nothing to print"}
 	}
 	if len(p) > maxInsns {
-		return "", &Error{Reason: TooManyInsns, PC: -1, Detail: fmt.Sprintf("%d, %d are the most that can be read again",
+		return "", &Error{Reason: ReasonTooManyInsns, PC: -1, Detail: fmt.Sprintf("%d, %d are the most that can be read again",
 			len(p), maxInsns)}
 	}
 	return string(row.print(make([]byte, 0, 32*len(p)), p)), nil

@@ -65,7 +65,7 @@ func TestPrint(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		_, err = cbpf.Print(nil, n)
-		require.ErrorIs(t, err, cbpf.Empty)
+		require.ErrorIs(t, err, cbpf.ReasonEmpty)
 	}
 }
 

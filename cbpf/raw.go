@@ -13,6 +13,9 @@ const insnSize = 8
 func (p *parser) raw()   { p.image([]byte(p.source), binary.LittleEndian) }
 func (p *parser) rawBE() { p.image([]byte(p.source), binary.BigEndian) }
 
+// hexOrder is the order of the bytes in Hex.
+var hexOrder = binary.LittleEndian
+
 // image takes all of a text as instructions in memory.
 func (p *parser) image(image []byte, order binary.ByteOrder) {
 	p.text, p.span = "", span{}
@@ -20,51 +23,8 @@ func (p *parser) image(image []byte, order binary.ByteOrder) {
 		p.add(bpf.RawInstruction{Op: order.Uint16(image), Jt: image[2], Jf: image[3], K: order.Uint32(image[4:])})
 	}
 	if len(image) > 0 && len(p.errs) == 0 {
-		p.fail(CutInstruction, "%d bytes, where an instruction has %d", len(image), insnSize)
+		p.fail(ReasonCutInstruction, "%d bytes, where an instruction has %d", len(image), insnSize)
 	}
-}
-
-// hex reads the bytes of raw as pairs of digits, with any blanks between them.
-func (p *parser) hex() {
-	var image []byte
-	var places []span
-	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
-		for rest := line; rest != ""; {
-			at := p.span
-			at.start += len(line) - len(rest)
-			var digits string
-			digits, rest = cutField(rest)
-			at.length = len(digits)
-			from := len(image)
-			var ok bool
-			if image, ok = appendDigits(image, digits); !ok {
-				p.pc = from / insnSize
-				p.failAt(at, BadHex, "%s, where pairs of them are expected", quote(digits))
-				rest = ""
-			}
-			for i := (from + insnSize - 1) / insnSize; p.wantPlaces && i*insnSize < len(image); i++ {
-				places = append(places, at)
-			}
-		}
-	}
-	p.pc = 0
-	if len(p.errs) > 0 {
-		return
-	}
-	p.image(image, binary.LittleEndian)
-	p.places = places
-}
-
-// appendDigits appends the bytes of pairs of hexadecimal digits.
-func appendDigits(b []byte, digits string) (_ []byte, ok bool) {
-	for ; len(digits) >= 2; digits = digits[2:] {
-		high, low := digit(digits[0]), digit(digits[1])
-		if high > 0xf || low > 0xf {
-			return b, false
-		}
-		b = append(b, byte(high<<4|low))
-	}
-	return b, digits == ""
 }
 
 // byteOrder guesses whether a text is instructions in memory, and in which byte order: the one in which more of them are

@@ -15,9 +15,9 @@ import (
 // TestEveryReasonIsTested reads the constants from the source, so that a new one without a case fails here.
 func TestEveryReasonIsTested(t *testing.T) {
 	tested := map[cbpf.Reason]bool{
-		cbpf.TextTooLong:     true, // TestTextTooLong
-		cbpf.TooManyInsns:    true, // TestTooManyInsns
-		cbpf.UnknownNotation: true, // TestNotationByName
+		cbpf.ReasonTextTooLong:     true, // TestTextTooLong
+		cbpf.ReasonTooManyInsns:    true, // TestTooManyInsns
+		cbpf.ReasonUnknownNotation: true, // TestNotationByName
 	}
 	for _, tc := range badTexts {
 		for _, r := range tc.reasons {

@@ -78,9 +78,18 @@ func (l link) kept(t *testing.T, p Program, frame []byte) int {
 	require.NoError(t, attachFilter(l.receive, p))
 	_, err := unix.Write(l.send, frame)
 	require.NoError(t, err, "%x", frame)
-	n, _, err := unix.Recvfrom(l.receive, make([]byte, 1<<16), unix.MSG_TRUNC)
+	n, err := await(l.receive, make([]byte, 1<<16), unix.MSG_TRUNC)
 	require.NoError(t, err, "%x", frame)
 	return n
+}
+
+// await receives a packet. A signal to the thread, as Go sends them to preempt, ends a wait that has a limit.
+func await(fd int, buf []byte, flags int) (n int, err error) {
+	for {
+		if n, _, err = unix.Recvfrom(fd, buf, flags); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
 }
 
 // agree asks the kernel whether the program before the tail leaves in A what Run says, all bits of it. If not, it finds
@@ -261,7 +270,7 @@ func agreeUDP(t *testing.T, send, receive int, to unix.Sockaddr, p Program, payl
 	require.NoError(t, err)
 	require.NoError(t, attachFilter(receive, append(p[:len(p):len(p)], cond(cJeqK, want, 0, 1), do(cRetK, 9), do(cRetK, 10))))
 	require.NoError(t, unix.Sendto(send, payload, 0, to))
-	n, _, err := unix.Recvfrom(receive, make([]byte, 64), 0)
+	n, err := await(receive, make([]byte, 64), 0)
 	require.NoError(t, err)
 	require.Equal(t, 1, n, "the kernel differs from %#x: %v", want, p)
 }

@@ -141,7 +141,7 @@ func ParseArch(text string) (Arch, error) {
 		return Arch(nr), nil
 	}
 	detail := fmt.Sprintf("%q, there are %s, and numbers%s", text, strings.Join(names, ", "), suggest(text, names))
-	return 0, &Error{Reason: UnknownArch, PC: -1, Detail: detail}
+	return 0, &Error{Reason: ReasonUnknownArch, PC: -1, Detail: detail}
 }
 
 // CallName returns the name of the system call with a number, or "" where none is known. The x32 calls of ArchX86_64 have

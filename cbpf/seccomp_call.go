@@ -11,10 +11,10 @@ import (
 
 // Faults in the description of a system call.
 const (
-	UnknownArch     Reason = "unknown architecture"
-	UnknownCall     Reason = "unknown system call"
-	BadCall         Reason = "not a system call"
-	BadCallArgument Reason = "not an argument of a system call"
+	ReasonUnknownArch     Reason = "unknown architecture"
+	ReasonUnknownCall     Reason = "unknown system call"
+	ReasonBadCall         Reason = "not a system call"
+	ReasonBadCallArgument Reason = "not an argument of a system call"
 )
 
 // ParseSyscall reads a system call in the manner of C and strace and returns what a filter sees of it. What stands before a
@@ -25,7 +25,7 @@ const (
 //	i386:socketcall(1)
 //	x32:read    59(0x7fff0000)    -1()
 //
-// The error is an *Error with one of UnknownArch, UnknownCall, BadCall and BadCallArgument.
+// The error is an *Error with one of ReasonUnknownArch, ReasonUnknownCall, ReasonBadCall and ReasonBadCallArgument.
 func ParseSyscall(text string, arch Arch) (SeccompData, error) {
 	d := SeccompData{Arch: arch}
 	call, prefix := strings.TrimSpace(text), ""
@@ -35,7 +35,7 @@ func ParseSyscall(text string, arch Arch) (SeccompData, error) {
 	name, list, open := strings.Cut(call, "(")
 	list, closed := strings.CutSuffix(list, ")")
 	if open != closed || strings.Contains(name, ")") {
-		return SeccompData{}, callError(BadCall, "%q, the form is name(argument, ...)", text)
+		return SeccompData{}, callError(ReasonBadCall, "%q, the form is name(argument, ...)", text)
 	}
 	if err := d.setCall(prefix, strings.TrimSpace(name)); err != nil {
 		return SeccompData{}, err
@@ -45,7 +45,7 @@ func ParseSyscall(text string, arch Arch) (SeccompData, error) {
 	}
 	args := strings.Split(list, ",")
 	if len(args) > len(d.Args) {
-		return SeccompData{}, callError(BadCallArgument, "there are %d, %d are the most", len(args), len(d.Args))
+		return SeccompData{}, callError(ReasonBadCallArgument, "there are %d, %d are the most", len(args), len(d.Args))
 	}
 	for i, arg := range args {
 		var err error
@@ -86,11 +86,11 @@ func (d *SeccompData) setCall(prefix, name string) error {
 // unknownCall says that there is no such call, and what may have been meant.
 func (d *SeccompData) unknownCall(name string) error {
 	if name == "" {
-		return callError(BadCall, "there is no name")
+		return callError(ReasonBadCall, "there is no name")
 	}
 	row := d.Arch.info()
 	if row == nil {
-		return callError(UnknownCall, "%q; the calls of architecture %s have no names here, only numbers", name, d.Arch)
+		return callError(ReasonUnknownCall, "%q; the calls of architecture %s have no names here, only numbers", name, d.Arch)
 	}
 	hint := suggest(name, slices.Sorted(maps.Values(row.calls().names)))
 	for _, other := range archs {
@@ -98,7 +98,7 @@ func (d *SeccompData) unknownCall(name string) error {
 			hint = fmt.Sprintf("; it is %d on %s", nr, other.name)
 		}
 	}
-	return callError(UnknownCall, "%q on %s%s", name, d.Arch, hint)
+	return callError(ReasonUnknownCall, "%q on %s%s", name, d.Arch, hint)
 }
 
 // parseFlags reads numbers and names of constants, joined by |.
@@ -125,8 +125,8 @@ func parseFlag(text string) (uint64, error) {
 		return uint64(v), nil
 	}
 	if strings.HasPrefix(text, `"`) {
-		return 0, callError(BadCallArgument, "%s; a filter sees the address of a string, not the string", text)
+		return 0, callError(ReasonBadCallArgument, "%s; a filter sees the address of a string, not the string", text)
 	}
-	return 0, callError(BadCallArgument, "%q, there are numbers and some constants%s", text,
+	return 0, callError(ReasonBadCallArgument, "%q, there are numbers and some constants%s", text,
 		suggest(text, slices.Sorted(maps.Keys(callConstants))))
 }

@@ -101,7 +101,7 @@ func TestParseArch(t *testing.T) {
 		require.Equal(t, want, got, text)
 	}
 	_, err := cbpf.ParseArch("x86_65")
-	require.ErrorIs(t, err, cbpf.UnknownArch)
+	require.ErrorIs(t, err, cbpf.ReasonUnknownArch)
 	require.ErrorContains(t, err, "did you mean x86_64?")
 	require.Equal(t, "0x00000008", cbpf.Arch(8).String())
 }
@@ -135,21 +135,21 @@ func TestParseSyscall(t *testing.T) {
 		reason cbpf.Reason
 		says   string
 	}{
-		{"", cbpf.BadCall, "no name"},
-		{"read(", cbpf.BadCall, "form"},
-		{"read)", cbpf.BadCall, "form"},
-		{"opennat(1)", cbpf.UnknownCall, "did you mean openat?"},
-		{"socketcall(1)", cbpf.UnknownCall, "it is 102 on i386"},
-		{"arm64:fork()", cbpf.UnknownCall, "on aarch64"},
-		{"i387:read()", cbpf.UnknownArch, "did you mean i386?"},
-		{"0xc0de:read()", cbpf.UnknownCall, "only numbers"},
-		{"4294967296", cbpf.UnknownCall, ""},
-		{"read(1,2,3,4,5,6,7)", cbpf.BadCallArgument, "there are 7, 6 are the most"},
-		{"read(1,)", cbpf.BadCallArgument, `""`},
-		{"read(x)", cbpf.BadCallArgument, "numbers and some constants"},
-		{"open(O_RDONYL)", cbpf.BadCallArgument, "did you mean O_RDONLY?"},
-		{`open("/etc/passwd")`, cbpf.BadCallArgument, "address"},
-		{"read(0x1ffffffffffffffff)", cbpf.BadCallArgument, ""},
+		{"", cbpf.ReasonBadCall, "no name"},
+		{"read(", cbpf.ReasonBadCall, "form"},
+		{"read)", cbpf.ReasonBadCall, "form"},
+		{"opennat(1)", cbpf.ReasonUnknownCall, "did you mean openat?"},
+		{"socketcall(1)", cbpf.ReasonUnknownCall, "it is 102 on i386"},
+		{"arm64:fork()", cbpf.ReasonUnknownCall, "on aarch64"},
+		{"i387:read()", cbpf.ReasonUnknownArch, "did you mean i386?"},
+		{"0xc0de:read()", cbpf.ReasonUnknownCall, "only numbers"},
+		{"4294967296", cbpf.ReasonUnknownCall, ""},
+		{"read(1,2,3,4,5,6,7)", cbpf.ReasonBadCallArgument, "there are 7, 6 are the most"},
+		{"read(1,)", cbpf.ReasonBadCallArgument, `""`},
+		{"read(x)", cbpf.ReasonBadCallArgument, "numbers and some constants"},
+		{"open(O_RDONYL)", cbpf.ReasonBadCallArgument, "did you mean O_RDONLY?"},
+		{`open("/etc/passwd")`, cbpf.ReasonBadCallArgument, "address"},
+		{"read(0x1ffffffffffffffff)", cbpf.ReasonBadCallArgument, ""},
 	} {
 		_, err := cbpf.ParseSyscall(tc.text, x64)
 		require.ErrorIs(t, err, tc.reason, tc.text)

@@ -92,7 +92,7 @@ func (o SeccompOutcome) Value(d *SeccompData) uint32 {
 // rows of an architecture are in order of the first number and cover all of them.
 //
 // Without architectures, they are those that the filter tells apart, or ArchX86_64 if it looks at none. The error is that
-// of ValidateSeccomp, or an *Error with SeccompPaths for a filter that is built to have too many paths.
+// of ValidateSeccomp, or an *Error with ReasonSeccompPaths for a filter that is built to have too many paths.
 func SeccompTable(p Program, archs []Arch) ([]SeccompRow, error) {
 	if err := ValidateSeccomp(p); err != nil {
 		return nil, err

@@ -140,7 +140,7 @@ func TestSeccompTable(t *testing.T) {
 func checkTable(t *testing.T, p cbpf.Program, archs []cbpf.Arch, rnd *rand.Rand, runs int) {
 	t.Helper()
 	rows, err := cbpf.SeccompTable(p, archs)
-	if errors.Is(err, cbpf.SeccompPaths) {
+	if errors.Is(err, cbpf.ReasonSeccompPaths) {
 		return
 	}
 	require.NoError(t, err)
@@ -350,9 +350,9 @@ func TestSeccompTableTooManyPaths(t *testing.T) {
 	p = append(p, retA)
 	require.NoError(t, cbpf.ValidateSeccomp(p))
 	_, err := cbpf.SeccompTable(p, nil)
-	require.ErrorIs(t, err, cbpf.SeccompPaths)
+	require.ErrorIs(t, err, cbpf.ReasonSeccompPaths)
 	_, err = cbpf.SeccompTable(cbpf.Program{{Op: 0x28}, retK}, nil)
-	require.ErrorIs(t, err, cbpf.SeccompOpcode)
+	require.ErrorIs(t, err, cbpf.ReasonSeccompOpcode)
 }
 
 func FuzzSeccompTable(f *testing.F) {

@@ -4,8 +4,8 @@ import "golang.org/x/net/bpf"
 
 // Faults of a seccomp filter that is a valid program otherwise: seccomp_check_filter in kernel/seccomp.c (Linux 6.18).
 const (
-	SeccompOpcode Reason = "instruction not allowed in a seccomp filter"
-	SeccompOffset Reason = "load outside of struct seccomp_data"
+	ReasonSeccompOpcode Reason = "instruction not allowed in a seccomp filter"
+	ReasonSeccompOffset Reason = "load outside of struct seccomp_data"
 )
 
 // ValidateSeccomp reports whether seccomp(2) accepts a program as a filter: whether Validate does, and it loads nothing
@@ -18,10 +18,10 @@ func (v *validator) checkSeccomp(pc int, ins bpf.RawInstruction) {
 	switch {
 	case info == nil:
 	case !seccompAllows(info):
-		v.fail(pc, SeccompOpcode, "%s (0x%02x); loads are of whole words at fixed offsets, and there is no mod",
+		v.fail(pc, ReasonSeccompOpcode, "%s (0x%02x); loads are of whole words at fixed offsets, and there is no mod",
 			info.Name, ins.Op)
 	case info.Form == FormAbs && (ins.K%4 != 0 || ins.K >= SeccompLen):
-		v.fail(pc, SeccompOffset, "offset 0x%x, there are the multiples of 4 below %d", ins.K, SeccompLen)
+		v.fail(pc, ReasonSeccompOffset, "offset 0x%x, there are the multiples of 4 below %d", ins.K, SeccompLen)
 	}
 }
 

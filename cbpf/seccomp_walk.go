@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// SeccompPaths says that a filter has too many paths that differ in what they know of the data for SeccompTable.
-const SeccompPaths Reason = "too many ways through the filter"
+// ReasonSeccompPaths says that a filter has too many paths that differ in what they know of the data for SeccompTable.
+const ReasonSeccompPaths Reason = "too many ways through the filter"
 
 // Limits of a walk. Filters in use stay below a tenth of them.
 const (
@@ -76,7 +76,7 @@ func walkAll(p Program) (*walk, error) {
 
 // fail ends the walk.
 func (w *walk) fail(pc int, what string, limit int) {
-	w.failed = &Error{Reason: SeccompPaths, PC: pc, Detail: fmt.Sprintf("%s, the limit is %d", what, limit)}
+	w.failed = &Error{Reason: ReasonSeccompPaths, PC: pc, Detail: fmt.Sprintf("%s, the limit is %d", what, limit)}
 }
 
 // join brings a state to an instruction.

@@ -1,11 +1,14 @@
 package cbpf
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Sniff tells the notation of a text, mostly by its first line that is neither blank nor a comment. That the rest is in
 // the same notation is for ParseAs to find out. Where a program reads the same in two notations, as one without jumps does
 // in Asm and XNet, either may be returned.
-func Sniff(text []byte) (Notation, error) { return newParser(string(text)).sniff() }
+func Sniff(text []byte) (Notation, error) { return newParser(legible(string(text))).sniff() }
 
 // sniff is Sniff, and leaves the text to be read in that notation.
 func (p *parser) sniff() (Notation, error) {
@@ -17,25 +20,40 @@ func (p *parser) sniff() (Notation, error) {
 	head := *p
 	line, ok := head.nextLine()
 	if !ok {
-		return "", &Error{Reason: Empty, PC: -1, Detail: "the text is blank"}
+		return "", &Error{Reason: ReasonEmpty, PC: -1, Detail: "the text is blank"}
 	}
 	n := sniffLine(line)
+	if n == "" || n == Asm && !begins(line) {
+		n = cmp.Or(p.sniffInside(), n)
+	}
 	switch {
 	case n == Asm:
 		n = head.sniffJumps(line)
 	case n == Dbg && !head.goesOn():
 		n = Asm
-	case n == "" && strings.Contains(head.text, "RawInstruction{"):
-		n = Go
-	case n == "" && strings.Contains(head.text, "struct sock_filter"):
-		n = CStruct
 	}
 	if n == "" {
-		e := &Error{Reason: NotRecognised, PC: -1, Detail: quote(line) + ", where the known notations have " + examples()}
+		e := &Error{Reason: ReasonNotRecognised, PC: -1, Detail: quote(line) + ", where the known notations have " + examples()}
 		head.mark(e, head.source)
 		return "", e
 	}
 	return n, nil
+}
+
+// sniffInside tells the notation of a program that other things stand in front of: what a terminal shows, or source code.
+func (p *parser) sniffInside() Notation {
+	if _, _, n := findArray(p.text); n != "" {
+		return n
+	}
+	if _, _, found := findBytecode(p.text); found {
+		return XTBPF
+	}
+	for _, n := range []Notation{Listing, Dump} {
+		if head := *p; head.skipTo(firstLines[n]) {
+			return n
+		}
+	}
+	return ""
 }
 
 // sniffLine tells the notation of the first line of a program, "" if it is none. What can be Asm or XNet is Asm.
@@ -44,14 +62,19 @@ func sniffLine(line string) Notation {
 	case line == "":
 		return ""
 	case line[0] == '(':
+		if e, _ := cutElement(line); e != nil && strings.Contains(line, ",") {
+			return CStruct
+		}
 		return Listing
 	case line[0] == '{':
 		return sniffBrace(line[1:])
 	case line[0] == '[':
 		return sniffBracket(line)
-	case isHex(line):
+	case isHex(line) || isHexDump(line) || isEscaped(line):
 		return Hex
-	case strings.Contains(line, "RawInstruction"):
+	case isDumpLine(line) || strings.HasPrefix(line, "line  CODE"):
+		return Dump
+	case strings.Contains(line, "RawInstruction") || strings.Contains(line, "SockFilter{") || strings.Contains(line, "bpf.Instruction{"):
 		return Go
 	case strings.Contains(line, "sock_filter") || strings.HasPrefix(line, "BPF_STMT") || strings.HasPrefix(line, "BPF_JUMP"):
 		return CStruct
@@ -80,8 +103,11 @@ func sniffBrace(s string) Notation {
 
 // sniffBracket tells arrays of JSON from types of Go.
 func sniffBracket(s string) Notation {
-	if s = trimLeft(s[1:]); s == "" || s[0] == '{' {
+	switch s = trimLeft(s[1:]); {
+	case s == "" || s[0] == '{' || s[0] == '[':
 		return JSON
+	case s[0] == '(' || digit(s[0]) > 9 && isWord(s[0]):
+		return CStruct
 	}
 	return Go
 }
@@ -102,15 +128,29 @@ func isHex(line string) bool {
 
 // isStatement reports whether a line is a label, or begins with a mnemonic or with what seems meant as one.
 func isStatement(line string) bool {
+	name, bare := cutLabels(line)
+	return bare || isMnemonic(name) || suggest(name, asmWords) != ""
+}
+
+// begins reports whether a line is a label, or begins with a mnemonic.
+func begins(line string) bool {
+	name, bare := cutLabels(line)
+	return bare || isMnemonic(name)
+}
+
+// cutLabels returns the name behind the labels of a line; bare says that nothing is.
+func cutLabels(line string) (name string, bare bool) {
 	name, rest := cutName(line)
 	for isLabel(name) && strings.HasPrefix(rest, ":") {
 		if rest = trim(rest[1:]); rest == "" || commentLength(rest) > 0 {
-			return true
+			return "", true
 		}
 		name, rest = cutName(rest)
 	}
-	return isUnimp(name) || mnemonicByName(asmNames, name) != nil || suggest(name, asmWords) != ""
+	return name, false
 }
+
+func isMnemonic(name string) bool { return isUnimp(name) || mnemonicByName(asmNames, name) != nil }
 
 // sniffJumps tells Asm, whose jumps go to labels, from XNet, whose jumps go over a number of instructions. line is the
 // first line, and the parser is behind it.

@@ -119,7 +119,7 @@ func (p *parser) applyRaw() {
 		same := c.unimp && ins.Op == c.raw.Op && Info(ins.Op) != nil
 		if !same && want != string(d.text(d, nil, c.pc, ins, len(p.prog))) {
 			p.pc = c.pc
-			p.failAt(c.span, RawConflict, "the fields are those of `%s`", trim(want))
+			p.failAt(c.span, ReasonRawConflict, "the fields are those of `%s`", trim(want))
 		}
 		p.prog[c.index] = c.raw
 	}
@@ -171,7 +171,7 @@ func (p *parser) plain(text string, hasRaw bool) (ins bpf.RawInstruction, ok boo
 		ins.K -= uint32(p.pc) + 1
 	}
 	if targets != "" {
-		p.failAt(p.within(targets), BadTargets, "%s has none, but %s follows", name, quote(targets))
+		p.failAt(p.within(targets), ReasonBadTargets, "%s has none, but %s follows", name, quote(targets))
 	}
 	return ins, targets == ""
 }
@@ -182,14 +182,14 @@ func (p *parser) failMnemonic(name, text string) {
 		name, _ = cutField(text)
 	}
 	if name == "" {
-		p.fail(BadLine, "nothing stands after the index")
+		p.fail(ReasonBadLine, "nothing stands after the index")
 		return
 	}
 	hint := suggest(name, *p.dialect.suggest)
 	if m := mnemonicByName(asmNames, name); m != nil && !m.opposite {
 		hint = "; did you mean " + m.rows[0].Name + "?"
 	}
-	p.failAt(p.within(name), UnknownMnemonic, "%s%s", quote(name), hint)
+	p.failAt(p.within(name), ReasonUnknownMnemonic, "%s%s", quote(name), hint)
 }
 
 // cutTargets splits the jump targets off the operand: `jt N jf N` in a listing, and what follows the first comma in the
@@ -217,7 +217,7 @@ func (p *parser) unknownOp(operand string, hasRaw bool) (code uint16, ok bool) {
 		return 0, false
 	}
 	if info := Info(uint16(v)); info != nil && !hasRaw && (listingShapes[info.Form].k || listingShapes[info.Form].jumps) {
-		p.failAt(p.within(operand), LostOperand, "opcode 0x%x is %s %s", v, info.Name, listingShapes[info.Form])
+		p.failAt(p.within(operand), ReasonLostOperand, "opcode 0x%x is %s %s", v, info.Name, listingShapes[info.Form])
 		return 0, false
 	}
 	return uint16(v), true

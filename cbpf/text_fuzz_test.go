@@ -20,7 +20,7 @@ func FuzzParseAsm(f *testing.F)     { fuzzParsers(f, cbpf.Asm) }
 func FuzzParseDbg(f *testing.F)     { fuzzParsers(f, cbpf.Dbg) }
 func FuzzParseXNet(f *testing.F)    { fuzzParsers(f, cbpf.XNet) }
 func FuzzParseBraces(f *testing.F)  { fuzzParsers(f, cbpf.CStruct, cbpf.Go, cbpf.JSON) }
-func FuzzParseImage(f *testing.F)   { fuzzParsers(f, cbpf.Raw, cbpf.RawBE, cbpf.Hex) }
+func FuzzParseImage(f *testing.F)   { fuzzParsers(f, cbpf.Raw, cbpf.RawBE, cbpf.Hex, cbpf.Dump) }
 
 // fuzzParsers reads any text in some notations. What is read must survive printing, and each fault must have a place that
 // an excerpt can show.
@@ -29,6 +29,9 @@ func fuzzParsers(f *testing.F, notations ...cbpf.Notation) {
 		f.Add([]byte(tc.text))
 	}
 	for _, tc := range badTexts {
+		f.Add([]byte(tc.text))
+	}
+	for _, tc := range pastedTexts {
 		f.Add([]byte(tc.text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -7,17 +7,17 @@ import (
 )
 
 // Faults of a program: the rules of the kernel, bpf_check_classic and check_load_and_stores in net/core/filter.c
-// (Linux 6.18). Empty and TooManyInsns are two more.
+// (Linux 6.18). ReasonEmpty and ReasonTooManyInsns are two more.
 const (
-	UnknownOpcode    Reason = "unknown opcode"
-	DivisionByZero   Reason = "division by zero"
-	ShiftTooFar      Reason = "shift too far"
-	NoSuchWord       Reason = "no such word of scratch memory"
-	JumpOutside      Reason = "jump past the end"
-	JumpBackwards    Reason = "jump backwards"
-	UnknownExtension Reason = "unknown extension"
-	NoReturn         Reason = "program does not end with a return"
-	UnsetWord        Reason = "scratch memory read before it is written"
+	ReasonUnknownOpcode    Reason = "unknown opcode"
+	ReasonDivisionByZero   Reason = "division by zero"
+	ReasonShiftTooFar      Reason = "shift too far"
+	ReasonNoSuchWord       Reason = "no such word of scratch memory"
+	ReasonJumpOutside      Reason = "jump past the end"
+	ReasonJumpBackwards    Reason = "jump backwards"
+	ReasonUnknownExtension Reason = "unknown extension"
+	ReasonNoReturn         Reason = "program does not end with a return"
+	ReasonUnsetWord        Reason = "scratch memory read before it is written"
 )
 
 // maxViolations bounds what Validate reports. A program that breaks more rules than that is no program.
@@ -35,9 +35,9 @@ func validate(p Program, more func(v *validator, pc int, ins bpf.RawInstruction)
 	v := validator{prog: p, unset: 0xffff, masks: make([]uint16, len(p))}
 	switch {
 	case len(p) == 0:
-		v.fail(-1, Empty, "1 to %d are accepted", MaxInsns)
+		v.fail(-1, ReasonEmpty, "1 to %d are accepted", MaxInsns)
 	case len(p) > MaxInsns:
-		v.fail(-1, TooManyInsns, "%d, %d are the most", len(p), MaxInsns)
+		v.fail(-1, ReasonTooManyInsns, "%d, %d are the most", len(p), MaxInsns)
 	}
 	for pc := 0; pc < len(p) && len(v.errs) < maxViolations; pc++ {
 		v.check(pc, p[pc])
@@ -45,7 +45,7 @@ func validate(p Program, more func(v *validator, pc int, ins bpf.RawInstruction)
 		v.flow(pc, p[pc])
 	}
 	if last := len(p) - 1; last >= 0 && !isReturn(p[last].Op) {
-		v.fail(last, NoReturn, "the last instruction must be `ret #k` or `ret`")
+		v.fail(last, ReasonNoReturn, "the last instruction must be `ret #k` or `ret`")
 	}
 	return v.errs.asError()
 }
@@ -70,7 +70,7 @@ func (v *validator) fail(pc int, r Reason, format string, args ...any) {
 func (v *validator) check(pc int, ins bpf.RawInstruction) {
 	info := Info(ins.Op)
 	if info == nil {
-		v.fail(pc, UnknownOpcode, "0x%x", ins.Op)
+		v.fail(pc, ReasonUnknownOpcode, "0x%x%s", ins.Op, adviceOnOpcode(ins.Op))
 		return
 	}
 	switch info.Form {
@@ -78,7 +78,7 @@ func (v *validator) check(pc int, ins bpf.RawInstruction) {
 		v.checkImm(pc, ins, info)
 	case FormMem:
 		if ins.K >= ScratchWords {
-			v.fail(pc, NoSuchWord, "M[%d], M[%d] is the last", ins.K, ScratchWords-1)
+			v.fail(pc, ReasonNoSuchWord, "M[%d], M[%d] is the last", ins.K, ScratchWords-1)
 		}
 	case FormJump:
 		v.checkTarget(pc, "target", uint64(ins.K))
@@ -87,10 +87,24 @@ func (v *validator) check(pc int, ins bpf.RawInstruction) {
 		v.checkTarget(pc, "jf", uint64(ins.Jf))
 	case FormAbs:
 		if ext, ok := Extension(ins.K); ok && ext.String() == "" {
-			v.fail(pc, UnknownExtension, "offset 0x%x is extension %d, and there are the multiples of 4 up to %d",
+			v.fail(pc, ReasonUnknownExtension, "offset 0x%x is extension %d, and there are the multiples of 4 up to %d",
 				ins.K, uint32(ext), uint32(Exts[len(Exts)-1].Ext))
 		}
 	}
+}
+
+// adviceOnOpcode says of an opcode that there is not what may be meant by it.
+func adviceOnOpcode(code uint16) string {
+	info := Info(code<<8 | code>>8)
+	switch {
+	case code == retX.Code:
+		return ", ret x; use txa and ret"
+	case info != nil && code > 0xff:
+		return fmt.Sprintf("; it would be %s in the other order of bytes", info.Name)
+	case code&classBits == classLdx && Info(code&^classBits|classLd) != nil:
+		return fmt.Sprintf("; X cannot be loaded so: use %s and tax", Info(code&^classBits|classLd).Name)
+	}
+	return ""
 }
 
 // checkImm applies the rules on constant operands. Only arithmetic has any: Fn is 0 for the other opcodes.
@@ -98,11 +112,11 @@ func (v *validator) checkImm(pc int, ins bpf.RawInstruction, info *OpInfo) {
 	switch info.Fn {
 	case Div, Mod:
 		if ins.K == 0 {
-			v.fail(pc, DivisionByZero, "%s #0", info.Name)
+			v.fail(pc, ReasonDivisionByZero, "%s #0; the verdict would be 0: ret #0", info.Name)
 		}
 	case Lsh, Rsh:
 		if ins.K >= 32 {
-			v.fail(pc, ShiftTooFar, "%s #%d, 31 is the most", info.Name, ins.K)
+			v.fail(pc, ReasonShiftTooFar, "%s #%d, 31 is the most; a longer one would leave 0: ld #0", info.Name, ins.K)
 		}
 	}
 }
@@ -115,9 +129,9 @@ func (v *validator) checkTarget(pc int, name string, skip uint64) {
 	switch {
 	case target < uint64(len(v.prog)):
 	case back >= 0 && back <= pc:
-		v.fail(pc, JumpBackwards, "to (%03d); the kernel takes forward ones only", back)
+		v.fail(pc, ReasonJumpBackwards, "to (%03d); the kernel takes forward ones only", back)
 	default:
-		v.fail(pc, JumpOutside, "%s %d, the last instruction is %d", name, target, len(v.prog)-1)
+		v.fail(pc, ReasonJumpOutside, "%s %d, the last instruction is %d", name, target, len(v.prog)-1)
 	}
 }
 
@@ -138,7 +152,7 @@ func (v *validator) flow(pc int, ins bpf.RawInstruction) {
 		case info.Writes&Mem != 0:
 			v.unset &^= word
 		case v.unset&word != 0:
-			v.fail(pc, UnsetWord, "M[%d]; a store must come first on every way to it", ins.K)
+			v.fail(pc, ReasonUnsetWord, "M[%d]; a store must come first on every way to it", ins.K)
 		}
 	case FormJump:
 		v.join(uint64(pc) + 1 + uint64(ins.K))

@@ -9,24 +9,24 @@ import (
 
 // What Warnings warns of. The first ones are treated alike by some engines only, the others bite on Linux too.
 const (
-	WarnShift       Reason = "shift by X, which may be 32 or more"
-	WarnIndex       Reason = "X + k may be negative, or wrap"
-	WarnWindow      Reason = "load through the LL or NET window"
-	WarnExtension   Reason = "extension of Linux"
-	WarnLen         Reason = "the length is that on the wire"
-	WarnLdxLen      Reason = "length loaded into X"
-	WarnNeg         Reason = "negation"
-	WarnReturn      Reason = "verdict that is negative as a signed number"
-	WarnNoOffset    Reason = "load that always ends the program"
-	WarnUnreachable Reason = "unreachable code"
-	WarnFarJump     Reason = "jump too far once converted"
-	WarnMemory      Reason = "too long once converted"
+	ReasonWarnShift       Reason = "shift by X, which may be 32 or more"
+	ReasonWarnIndex       Reason = "X + k may be negative, or wrap"
+	ReasonWarnWindow      Reason = "load through the LL or NET window"
+	ReasonWarnExtension   Reason = "extension of Linux"
+	ReasonWarnLen         Reason = "the length is that on the wire"
+	ReasonWarnLdxLen      Reason = "length loaded into X"
+	ReasonWarnNeg         Reason = "negation"
+	ReasonWarnReturn      Reason = "verdict that is negative as a signed number"
+	ReasonWarnNoOffset    Reason = "load that always ends the program"
+	ReasonWarnUnreachable Reason = "unreachable code"
+	ReasonWarnFarJump     Reason = "jump too far once converted"
+	ReasonWarnMemory      Reason = "too long once converted"
 )
 
 // Warning is something about a program that is allowed and may not be meant: where, what, and what to do about it.
 type Warning struct {
 	PC     int    // index of the instruction, from 0; -1 for the program as a whole
-	Reason Reason // one of the Warn constants
+	Reason Reason // one of the ReasonWarn constants
 	Advice string // what happens where, and what to write instead
 }
 
@@ -48,12 +48,12 @@ func Warnings(p Program) []Warning {
 			w.check(pc, ins, row)
 		}
 		if row != nil && jumpsTooFar(w.starts, pc, ins, row) {
-			w.warn(pc, WarnFarJump, "Linux makes more than %d instructions of what it skips, and refuses the program; "+
+			w.warn(pc, ReasonWarnFarJump, "Linux makes more than %d instructions of what it skips, and refuses the program; "+
 				"go there in two jumps", math.MaxInt16)
 		}
 	}
 	if size := SocketMemory(p); size >= DefaultOptmemMax {
-		w.warn(-1, WarnMemory, "Linux makes %d instructions of it, %d bytes, and net.core.optmem_max must be more; the default is %d",
+		w.warn(-1, ReasonWarnMemory, "Linux makes %d instructions of it, %d bytes, and net.core.optmem_max must be more; the default is %d",
 			w.starts[len(p)], size, DefaultOptmemMax)
 	}
 	return w.list
@@ -80,7 +80,7 @@ func (w *warner) unreachable(pc int) {
 	for last+1 < len(w.prog) && w.seen[last+1] == nil {
 		last++
 	}
-	w.warn(pc, WarnUnreachable, "nothing gets to the instructions %d to %d; the kernel checks and charges them all the same",
+	w.warn(pc, ReasonWarnUnreachable, "nothing gets to the instructions %d to %d; the kernel checks and charges them all the same",
 		pc, last)
 }
 
@@ -92,32 +92,32 @@ func (w *warner) check(pc int, ins bpf.RawInstruction, row *OpInfo) {
 		w.checkOffset(pc, ins, row)
 	case FormInd:
 		if uint64(x.hi)+uint64(ins.K) >= 1<<31 {
-			w.warn(pc, WarnIndex, "Linux wraps at 32 bits, so that a negative k reaches before X, and the windows can be reached; "+
+			w.warn(pc, ReasonWarnIndex, "Linux wraps at 32 bits, so that a negative k reaches before X, and the windows can be reached; "+
 				"libpcap and x/net end with verdict 0")
 		}
 	case FormLen:
 		w.checkLen(pc, row)
 	case FormX:
 		if (row.Fn == Lsh || row.Fn == Rsh) && x.hi >= 32 {
-			w.warn(pc, WarnShift, "Linux shifts by X modulo 32, libpcap and x/net yield 0; take X & 31, or compare first")
+			w.warn(pc, ReasonWarnShift, "Linux shifts by X modulo 32, libpcap and x/net yield 0; take X & 31, or compare first")
 		}
 	case FormNone:
 		if row.Fn == Neg {
-			w.warn(pc, WarnNeg, "x/net's VM stops with an error; multiply by 0xffffffff instead")
+			w.warn(pc, ReasonWarnNeg, "x/net's VM stops with an error; multiply by 0xffffffff instead")
 		}
 	case FormRetK:
 		if ins.K >= 1<<31 {
-			w.warn(pc, WarnReturn, "0x%x is %d where it is kept in a signed int; 262144 keeps all of any packet", ins.K, int32(ins.K))
+			w.warn(pc, ReasonWarnReturn, "0x%x is %d where it is kept in a signed int; 262144 keeps all of any packet", ins.K, int32(ins.K))
 		}
 	}
 }
 
 func (w *warner) checkLen(pc int, row *OpInfo) {
 	if row.Writes == X {
-		w.warn(pc, WarnLdxLen, "x/net and bpf_dbg load it into A, tcpdump before 1.11 prints it as unimp; use ld #pktlen and tax")
+		w.warn(pc, ReasonWarnLdxLen, "x/net and bpf_dbg load it into A, tcpdump before 1.11 prints it as unimp; use ld #pktlen and tax")
 		return
 	}
-	w.warn(pc, WarnLen, "where less was captured, x/net's VM yields that, and loads end at that everywhere")
+	w.warn(pc, ReasonWarnLen, "where less was captured, x/net's VM yields that, and loads end at that everywhere")
 }
 
 // checkOffset warns of fixed offsets that are none of the packet.
@@ -127,12 +127,12 @@ func (w *warner) checkOffset(pc int, ins bpf.RawInstruction, row *OpInfo) {
 	case ins.K < 1<<31:
 	case row.Form == FormAbs && isExt:
 		if ext.String() != "" {
-			w.warn(pc, WarnExtension, "[%s]: %s", ext, extAdvice(ext))
+			w.warn(pc, ReasonWarnExtension, "[%s]: %s", ext, extAdvice(ext))
 		}
 	case ins.K >= LLOff:
-		w.warn(pc, WarnWindow, "only Linux has them, the others end with verdict 0; so does Linux where there is no such header")
+		w.warn(pc, ReasonWarnWindow, "only Linux has them, the others end with verdict 0; so does Linux where there is no such header")
 	default:
-		w.warn(pc, WarnNoOffset, "no packet has the offset 0x%x, and the windows begin at 0x%x: the verdict is 0", ins.K, LLOff)
+		w.warn(pc, ReasonWarnNoOffset, "no packet has the offset 0x%x, and the windows begin at 0x%x: the verdict is 0", ins.K, LLOff)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// NotAssembled is the fault of an instruction of x/net that has no encoding.
-const NotAssembled Reason = "not assembled by x/net"
+// ReasonNotAssembled is the fault of an instruction of x/net that has no encoding.
+const ReasonNotAssembled Reason = "not assembled by x/net"
 
 // FromXNet encodes instructions of x/net, raw ones among them. The error is an Errors with each instruction that x/net
 // itself does not assemble, up to a hundred. The program need not be valid: see Validate.
@@ -19,12 +19,12 @@ func FromXNet(insns []bpf.Instruction) (Program, error) {
 			break
 		}
 		if ins == nil {
-			errs = append(errs, &Error{Reason: NotAssembled, PC: pc, Detail: "nil"})
+			errs = append(errs, &Error{Reason: ReasonNotAssembled, PC: pc, Detail: "nil"})
 			continue
 		}
 		raw, err := ins.Assemble()
 		if err != nil {
-			errs = append(errs, &Error{Reason: NotAssembled, PC: pc, Detail: err.Error()})
+			errs = append(errs, &Error{Reason: ReasonNotAssembled, PC: pc, Detail: err.Error()})
 		}
 		p[pc] = raw
 	}

@@ -49,7 +49,7 @@ func TestToXNet(t *testing.T) {
 
 func TestFromXNet(t *testing.T) {
 	_, err := cbpf.FromXNet([]bpf.Instruction{bpf.TAX{}, bpf.LoadScratch{N: 16}, nil, bpf.RetA{}})
-	require.Equal(t, []cbpf.Reason{cbpf.NotAssembled, cbpf.NotAssembled}, reasonsOf(err))
+	require.Equal(t, []cbpf.Reason{cbpf.ReasonNotAssembled, cbpf.ReasonNotAssembled}, reasonsOf(err))
 	require.EqualError(t, err, "(001) not assembled by x/net: invalid scratch slot 16\n(002) not assembled by x/net: nil")
 }
 

@@ -44,7 +44,7 @@ func requireAgreement(t testing.TB, r *Report, busy ...string) {
 	t.Log("\n" + text.String())
 }
 
-var ownEngines = []string{"xnet", "interp", "interp-socket", "jit"}
+var ownEngines = []string{"xnet", "interp", "interp-O1", "interp-O2", "interp-socket", "jit", "jit-O2"}
 
 // filters are the programs of testdata/filters.
 func filters(t testing.TB) []Named {
@@ -218,7 +218,7 @@ func TestEnginesAgreeOnRandomPrograms(t *testing.T) {
 	if testing.Short() {
 		every = 50
 	}
-	agreeOnRandom(t, []string{"interp", "interp-socket", "jit"}, everyNth(randomPrograms, every), 5)
+	agreeOnRandom(t, []string{"interp", "interp-O1", "interp-O2", "interp-socket", "interp-socket-O2", "jit", "jit-O2"}, everyNth(randomPrograms, every), 5)
 }
 
 func TestKernelAgreesOnRandomPrograms(t *testing.T) {

@@ -1,6 +1,7 @@
 package difftest
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -32,7 +33,9 @@ func BenchmarkFilter(b *testing.B) {
 				perPacket(b, len(records))
 			})
 		}
-		b.Run(filter+"/jit-batch", func(b *testing.B) { benchmarkBatch(b, p, records) })
+		for level := range translate.MaxOptimize + 1 {
+			b.Run(fmt.Sprintf("%s/jit-batch-O%d", filter, level), func(b *testing.B) { benchmarkBatch(b, p, records, level) })
+		}
 	}
 }
 
@@ -49,8 +52,10 @@ func batch(records []Record) (buf []byte, descs []jit.Desc) {
 	return buf, descs
 }
 
-func benchmarkBatch(b *testing.B, p cbpf.Program, records []Record) {
-	r, err := translate.Translate(p, LinkEthernet.Options(translate.User))
+func benchmarkBatch(b *testing.B, p cbpf.Program, records []Record, level int) {
+	opts := LinkEthernet.Options(translate.User)
+	opts.Optimize = level
+	r, err := translate.Translate(p, opts)
 	require.NoError(b, err)
 	f, err := jit.Compile(r.Program)
 	require.NoError(b, err)

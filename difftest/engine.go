@@ -43,13 +43,26 @@ func Engines() []Engine {
 	return []Engine{
 		{Reference, prepareClassic},
 		{"xnet", prepareXNet},
-		{"interp", prepareInterp(translate.User)},
-		{"interp-socket", prepareInterp(translate.Socket)},
-		{"jit", prepareJIT},
+		{"interp", prepareInterp(translate.User, 0)},
+		{"interp-O1", prepareInterp(translate.User, 1)},
+		{"interp-O2", prepareInterp(translate.User, 2)},
+		{"interp-socket", prepareInterp(translate.Socket, 0)},
+		{"interp-socket-O2", prepareInterp(translate.Socket, 2)},
+		{"jit", prepareJIT(0)},
+		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},
-		{"kernel-ebpf", prepareKernelExtended},
+		{"kernel-ebpf", prepareKernelExtended(0)},
 	}
 }
+
+// Interpreter is the engine that runs the translation for a target in the interpreter of package ebpf, optimised as far as
+// the level says.
+func Interpreter(target translate.Target, level int) Engine {
+	return Engine{"interp", prepareInterp(target, level)}
+}
+
+// KernelExtended is the engine that loads the translation for Socket into the running kernel.
+func KernelExtended(level int) Engine { return Engine{"kernel-ebpf", prepareKernelExtended(level)} }
 
 // EngineNames lists the names of all engines.
 func EngineNames() []string {

@@ -15,7 +15,7 @@ func prepareClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
 	return &Runner{Verdict: func(pkt *cbpf.Packet) (uint32, error) { return cbpf.Run(p, pkt) }}, nil
 }
 
-// Options are those with which programs for packets of the link type are translated.
+// Options are those with which programs for packets of the link type are translated: plainly, unless that is changed.
 func (l LinkType) Options(target translate.Target) translate.Options {
 	opts := translate.Options{Target: target}
 	if info := l.info(); info != nil {
@@ -37,10 +37,11 @@ func prepareTranslated(p cbpf.Program, opts translate.Options) (ebpf.Program, er
 	return r.Program, nil
 }
 
-// prepareInterp runs the translation for a target in the interpreter of package ebpf.
-func prepareInterp(target translate.Target) func(cbpf.Program, LinkType) (*Runner, error) {
+// prepareInterp runs the translation for a target, at a level of optimisation, in the interpreter of package ebpf.
+func prepareInterp(target translate.Target, level int) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
 		opts := link.Options(target)
+		opts.Optimize = level
 		x, err := prepareTranslated(p, opts)
 		if err != nil {
 			return nil, err
@@ -57,30 +58,33 @@ func prepareInterp(target translate.Target) func(cbpf.Program, LinkType) (*Runne
 	}
 }
 
-// prepareJIT runs the translation for User in machine code.
-func prepareJIT(p cbpf.Program, link LinkType) (*Runner, error) {
-	opts := link.Options(translate.User)
-	x, err := prepareTranslated(p, opts)
-	if err != nil {
-		return nil, err
+// prepareJIT runs the translation for User, at a level of optimisation, in machine code.
+func prepareJIT(level int) func(cbpf.Program, LinkType) (*Runner, error) {
+	return func(p cbpf.Program, link LinkType) (*Runner, error) {
+		opts := link.Options(translate.User)
+		opts.Optimize = level
+		x, err := prepareTranslated(p, opts)
+		if err != nil {
+			return nil, err
+		}
+		f, err := jit.Compile(x)
+		var unavailable *jit.UnavailableError
+		if errors.As(err, &unavailable) {
+			return nil, cannot("%v", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		convert := &converter{}
+		return &Runner{
+			Verdict: func(pkt *cbpf.Packet) (uint32, error) {
+				r0, err := f.Run(convert.packet(pkt))
+				return uint32(r0), err
+			},
+			Sees:  userView(opts),
+			Close: f.Close,
+		}, nil
 	}
-	f, err := jit.Compile(x)
-	var unavailable *jit.UnavailableError
-	if errors.As(err, &unavailable) {
-		return nil, cannot("%v", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	convert := &converter{}
-	return &Runner{
-		Verdict: func(pkt *cbpf.Packet) (uint32, error) {
-			r0, err := f.Run(convert.packet(pkt))
-			return uint32(r0), err
-		},
-		Sees:  userView(opts),
-		Close: f.Close,
-	}, nil
 }
 
 // prepareKernelClassic attaches the program to sockets of the running kernel.
@@ -97,20 +101,24 @@ func prepareKernelClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
 	return &Runner{Verdict: tooLong(verdict), Sees: kernel.ClassicView, Close: c.Close}, nil
 }
 
-// prepareKernelExtended loads the translation for Socket into the running kernel.
-func prepareKernelExtended(p cbpf.Program, link LinkType) (*Runner, error) {
-	x, err := prepareTranslated(p, link.Options(translate.Socket))
-	if err != nil {
-		return nil, err
+// prepareKernelExtended loads the translation for Socket, at a level of optimisation, into the running kernel.
+func prepareKernelExtended(level int) func(cbpf.Program, LinkType) (*Runner, error) {
+	return func(p cbpf.Program, link LinkType) (*Runner, error) {
+		opts := link.Options(translate.Socket)
+		opts.Optimize = level
+		x, err := prepareTranslated(p, opts)
+		if err != nil {
+			return nil, err
+		}
+		f, err := kernel.Load(x, kernel.LoadOptions{Type: kernel.SocketFilter})
+		if errors.Is(err, kernel.ErrUnavailable) {
+			return nil, cannot("%v", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &Runner{Verdict: tooLong(f.RunPacket), Sees: f.View, Close: f.Close}, nil
 	}
-	f, err := kernel.LoadSocket(x, "")
-	if errors.Is(err, kernel.ErrUnavailable) {
-		return nil, cannot("%v", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &Runner{Verdict: tooLong(f.RunPacket), Sees: kernel.View, Close: f.Close}, nil
 }
 
 // tooLong turns the kernel's limits on packets into the engine's inability.

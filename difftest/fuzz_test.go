@@ -43,7 +43,7 @@ func bytesOf(p cbpf.Program) (b []byte) {
 // What the kernel refuses, Translate refuses for the same reasons. Everything else the checker accepts, with every access
 // proved, and all engines that need no kernel give it one verdict.
 func FuzzPipeline(f *testing.F) {
-	engines, err := EnginesByName([]string{"interp", "interp-socket", "jit"})
+	engines, err := EnginesByName([]string{"interp", "interp-O1", "interp-O2", "interp-socket", "jit", "jit-O2"})
 	require.NoError(f, err)
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, program, data []byte, notCaptured, protocol uint16, tag uint32) {

@@ -1,16 +1,12 @@
 package difftest
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
-
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/pcapgo"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 )
@@ -28,25 +24,20 @@ type Record struct {
 //
 // A file is not trusted: whatever it holds, memory stays below a few megabytes and what is wrong is a [TraceError].
 type Trace struct {
-	guard  *guard
-	source gopacket.ZeroCopyPacketDataSource
-	snap   int // packets are cut to this many bytes
-	nanos  bool
+	source source
+	place  place
+	start  fileHeader
+	err    error     // what ended the trace
 	closer io.Closer // nil where the caller owns the file
+
+	batch Batch // of the packets that Next returns
+	next  int   // index in it
 }
 
-// TraceError is what is wrong with a trace, and where.
-type TraceError struct {
-	Name   string // of the trace
-	Packet int    // number of the packet, from 1; 0 in front of the first
-	What   string // and the limit broken
-}
-
-func (e *TraceError) Error() string {
-	if e.Packet == 0 {
-		return fmt.Sprintf("trace %s: %s", e.Name, e.What)
-	}
-	return fmt.Sprintf("trace %s: packet %d: %s", e.Name, e.Packet, e.What)
+// source reads the packets of one kind of file.
+type source interface {
+	// fill makes b the next batch, of at least one packet, or returns the error that stands in front of the next packet.
+	fill(b *Batch) error
 }
 
 // OpenTrace opens a pcap or pcapng file. The caller closes it.
@@ -65,66 +56,53 @@ func OpenTrace(path string) (*Trace, error) {
 }
 
 // NewTrace reads a trace from r, which it tells by its first bytes to be pcap or pcapng, of either byte order. The name
-// is for errors. The file header is read at once; a pcapng file up to its first interface.
+// is for errors. The file header is read at once; a pcapng file up to its first interface. It reads in large pieces: r
+// needs no buffer.
 func NewTrace(r io.Reader, name string) (*Trace, error) {
-	g := &guard{r: bufio.NewReaderSize(r, 64<<10), name: name}
-	magic, err := g.r.Peek(4) // left for the readers
+	t := &Trace{place: place{name: name}}
+	var magic [4]byte
+	n, err := io.ReadFull(r, magic[:])
 	switch {
-	case err == io.EOF && len(magic) == 0:
-		return nil, g.fault("the file is empty, not even a header")
 	case err == io.EOF:
-		return nil, g.fault("the file ends after %d bytes, inside its header", len(magic))
+		return nil, t.place.fault("the file is empty, not even a header")
+	case err == io.ErrUnexpectedEOF:
+		return nil, t.place.fault("the file ends after %d bytes, inside its header", n)
 	case err != nil:
-		return nil, g.fault("%v", err)
+		return nil, t.place.wrap(err)
 	}
-	if binary.LittleEndian.Uint32(magic) == blockSection {
-		return newPcapng(g)
+	if binary.LittleEndian.Uint32(magic[:]) == blockSection {
+		return t, t.openPcapng(io.MultiReader(bytes.NewReader(magic[:]), r))
 	}
-	return newPcap(g, magic)
+	return t, t.openPcap(r, magic)
 }
 
-// newPcap starts a trace whose first bytes are magic, which it refuses unless they are those of pcap.
-func newPcap(g *guard, magic []byte) (*Trace, error) {
-	nanos, err := g.pcapHeader(magic)
+func (t *Trace) openPcap(r io.Reader, magic [4]byte) error {
+	f, err := openPcap(r, t.place, magic)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	snap := g.order.Uint32(g.pending[16:])
-	source, err := pcapgo.NewReader(g)
-	if err != nil {
-		return nil, g.wrap(err)
-	}
-	// Files with packets longer than they announce exist; tcpdump cuts those packets, and so does Next. (gopacket would
-	// stop there, and allocate whatever the header announces.)
-	source.SetSnaplen(maxCapture)
-	if snap == 0 || snap > maxCapture {
-		snap = maxCapture
-	}
-	return &Trace{guard: g, source: source, nanos: nanos, snap: int(snap)}, nil
+	t.source, t.start = f, f.start
+	return nil
 }
 
-// newPcapng starts a trace of any number of interfaces. (gopacket by itself skips the packets of all interfaces whose link
-// type is not that of the first.)
-func newPcapng(g *guard) (*Trace, error) {
-	if err := g.firstInterface(); err != nil {
-		return nil, err
-	}
-	source, err := pcapgo.NewNgReader(g, pcapgo.NgReaderOptions{WantMixedLinkType: true})
+func (t *Trace) openPcapng(r io.Reader) error {
+	f, err := openPcapng(r, t.place)
 	if err != nil {
-		return nil, g.wrap(err)
+		return err
 	}
-	return &Trace{guard: g, source: source, nanos: true, snap: maxCapture}, nil
+	t.source, t.start = f, f.start
+	return nil
 }
 
 // Name is the name the trace was opened with.
-func (t *Trace) Name() string { return t.guard.name }
+func (t *Trace) Name() string { return t.place.name }
 
 // Link is the link type of the file; of a pcapng file, that of its first interface. Packets of a pcapng file may have
 // another: see Record.
-func (t *Trace) Link() LinkType { return t.guard.fileLink }
+func (t *Trace) Link() LinkType { return t.start.link }
 
 // Nanos reports whether times are as fine as nanoseconds; microseconds otherwise.
-func (t *Trace) Nanos() bool { return t.nanos }
+func (t *Trace) Nanos() bool { return t.start.nanos }
 
 // Close closes the file that OpenTrace opened.
 func (t *Trace) Close() error {
@@ -134,24 +112,30 @@ func (t *Trace) Close() error {
 	return t.closer.Close()
 }
 
+// ReadBatch fills b with the next packets, one at least, and returns io.EOF after the last one. Packets in front of a fault
+// are delivered; after a fault there are none. What comes through a pipe is delivered as it comes, in small batches if need
+// be. Read a trace by Next or by ReadBatch: Next reads ahead.
+func (t *Trace) ReadBatch(b *Batch) error {
+	if t.err == nil {
+		t.err = t.source.fill(b)
+	}
+	if t.err != nil {
+		b.reset(t.start.link, 0)
+	}
+	return t.err
+}
+
 // Next returns the next packet, and io.EOF after the last one. Data is the trace's own buffer: it is valid until the
 // next call. Packets in front of a fault are delivered; after a fault there are none.
 func (t *Trace) Next() (Record, error) {
-	data, info, err := t.source.ZeroCopyReadPacketData()
-	if err != nil {
-		return Record{}, t.guard.wrap(err)
+	if t.next == len(t.batch.Descs) {
+		t.next = 0
+		if err := t.ReadBatch(&t.batch); err != nil {
+			return Record{}, err
+		}
 	}
-	data = data[:min(len(data), t.snap)]
-	if info.Timestamp.IsZero() { // a simple packet block has no time
-		info.Timestamp = time.Unix(0, 0).UTC()
-	}
-	link := t.guard.link
-	return Record{
-		Packet:    cbpf.Packet{Data: data, WireLen: uint32(info.Length), Meta: MetaFor(link, data)},
-		Time:      info.Timestamp,
-		Link:      link,
-		Interface: info.InterfaceIndex,
-	}, nil
+	t.next++
+	return t.batch.Record(t.next - 1), nil
 }
 
 // ReadAll returns all packets that are left, each with memory of its own. After a fault it returns those in front of it

@@ -36,7 +36,7 @@ func le(parts ...any) string {
 func u32(n uint32) uint32 { return n }
 
 // pcapFile is a file of Ethernet packets that announces a snapshot length.
-func pcapFile(snap uint32, records ...string) string {
+func pcapBytes(snap uint32, records ...string) string {
 	return le(u32(0xa1b2c3d4), uint16(2), uint16(4), u32(0), u32(0), snap, u32(1)) + strings.Join(records, "")
 }
 
@@ -79,15 +79,16 @@ func TestTraceFaults(t *testing.T) {
 		{"one byte", "\xd4", 0, "trace f: the file ends after 1 bytes, inside its header"},
 		{"other magic", "MZ\x90\x00 and so on", 0, "trace f: neither pcap nor pcapng: the first bytes are 4d5a9000"},
 		{"gzip", "\x1f\x8b\x08\x00" + data, 0, "trace f: neither pcap nor pcapng: the first bytes are 1f8b0800"},
-		{"short file header", pcapFile(0)[:20], 0, "trace f: the file ends inside the file header, after 20 of 24 bytes"},
-		{"version", strings.Replace(pcapFile(0), "\x02\x00\x04", "\x02\x00\x03", 1), 0, "trace f: Unknown minor version 3"},
-		{"short record header", pcapFile(0, good, good[:15]), 1,
+		{"short file header", pcapBytes(0)[:20], 0, "trace f: the file ends inside the file header, after 20 of 24 bytes"},
+		{"version", strings.Replace(pcapBytes(0), "\x02\x00\x04", "\x02\x00\x03", 1), 0, "trace f: version 2.3 of pcap, 2.4 is the only one"},
+		{"link type", pcapBytes(0)[:20] + le(u32(0x00010001)), 0, "trace f: link type 65537, 65535 is the most"},
+		{"short record header", pcapBytes(0, good, good[:15]), 1,
 			"trace f: packet 2: the file ends inside the record header, after 15 of 16 bytes"},
-		{"short packet", pcapFile(0, good, good, good[:20]), 2,
+		{"short packet", pcapBytes(0, good, good, good[:20]), 2,
 			"trace f: packet 3: the file ends inside the packet, after 4 of 16 bytes"},
-		{"huge caplen", pcapFile(0, good, pcapRecord(math.MaxUint32, math.MaxUint32, data)), 1,
+		{"huge caplen", pcapBytes(0, good, pcapRecord(math.MaxUint32, math.MaxUint32, data)), 1,
 			"trace f: packet 2: captured length 4294967295, 262144 is the most"},
-		{"caplen over wirelen", pcapFile(0, pcapRecord(16, 15, data)), 0,
+		{"caplen over wirelen", pcapBytes(0, pcapRecord(16, 15, data)), 0,
 			"trace f: packet 1: captured length 16 is more than the wire length 15"},
 
 		{"short section", ngSection()[:10], 0, "trace f: the file ends inside the section header, after 2 of 4 bytes"},
@@ -143,8 +144,8 @@ func readBytes(file string) ([]Record, error) {
 // What an absurd header announces is neither believed nor allocated: 4 GiB here, left to gopacket.
 func TestTraceHostileSnaplen(t *testing.T) {
 	for name, file := range map[string]string{
-		"pcap":   pcapFile(math.MaxUint32, pcapRecord(4, 60, "abcd")),
-		"zero":   pcapFile(0, pcapRecord(4, 60, "abcd")),
+		"pcap":   pcapBytes(math.MaxUint32, pcapRecord(4, 60, "abcd")),
+		"zero":   pcapBytes(0, pcapRecord(4, 60, "abcd")),
 		"pcapng": ngSection() + ngIface(1, math.MaxUint32) + ngEnhanced(0, 4, 60, "abcd"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +164,7 @@ func TestTraceHostileSnaplen(t *testing.T) {
 
 // tcpdump 4.99.3 does not match `ether[30] = 0` on such a packet, and its `len` is 40.
 func TestTraceCutsToSnaplen(t *testing.T) {
-	records, err := readBytes(pcapFile(20, pcapRecord(40, 40, strings.Repeat("x", 40))))
+	records, err := readBytes(pcapBytes(20, pcapRecord(40, 40, strings.Repeat("x", 40))))
 	require.NoError(t, err)
 	require.Len(t, records[0].Data, 20)
 	require.Equal(t, uint32(40), records[0].WireLen)
@@ -279,7 +280,7 @@ func TestLinkTypeString(t *testing.T) {
 
 // Whatever a file holds, reading it ends, without a panic, with packets that keep their promises.
 func FuzzTrace(f *testing.F) {
-	f.Add([]byte(pcapFile(20, pcapRecord(4, 60, "abcd"))))
+	f.Add([]byte(pcapBytes(20, pcapRecord(4, 60, "abcd"))))
 	f.Add([]byte(ngSection(ngOption(1, "hello")) + ngIface(1, 96, ngOption(9, "\x09")) + ngEnhanced(0, 4, 60, "abcd")))
 	f.Add([]byte(ngSection() + ngIface(276, 0) + ngBlock(blockSimple, le(u32(4), "abcd")) + ngBlock(5, "0123456789ab")))
 	files, err := filepath.Glob("../testdata/pcaps/*.pcap*")

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -14,27 +13,35 @@ import (
 
 // Writer writes packets as a little-endian pcap file.
 type Writer struct {
-	w    *pcapgo.Writer
-	link LinkType
+	out   io.Writer
+	start fileHeader
+	buf   bytes.Buffer   // what goes out with the next write
+	one   *pcapgo.Writer // writes single packets to buf
 }
 
-// NewWriter writes the header of a file for packets of one link type, with times in nanoseconds or microseconds. Each
-// packet takes two writes: give it a buffered w, and flush that.
+// NewWriter writes the header of a file for packets of one link type, with times in nanoseconds or microseconds. Each call
+// of the methods makes one write at most: nothing is held back, and who writes packets one by one should give it a
+// buffered w.
 func NewWriter(w io.Writer, link LinkType, nanos bool) (*Writer, error) {
-	var header bytes.Buffer
-	start := pcapgo.NewWriter
-	if nanos {
-		start = pcapgo.NewWriterNanos
+	return newWriter(w, fileHeader{link: link, snap: maxCapture, nanos: nanos})
+}
+
+// Writer is NewWriter for packets of the trace. The file has the trace's resolution of time and snapshot length.
+func (t *Trace) Writer(w io.Writer) (*Writer, error) { return newWriter(w, t.start) }
+
+func newWriter(out io.Writer, start fileHeader) (*Writer, error) {
+	form := pcapgo.NewWriter
+	if start.nanos {
+		form = pcapgo.NewWriterNanos
 	}
-	if err := start(&header).WriteFileHeader(maxCapture, layers.LinkTypeNull); err != nil {
+	w := &Writer{out: out, start: start}
+	w.one = form(&w.buf)
+	if err := w.one.WriteFileHeader(start.snap, layers.LinkTypeNull); err != nil {
 		return nil, err
 	}
 	// gopacket's link types are 8 bits wide, too narrow for LINUX_SLL2.
-	binary.LittleEndian.PutUint32(header.Bytes()[20:], uint32(link))
-	if _, err := w.Write(header.Bytes()); err != nil {
-		return nil, err
-	}
-	return &Writer{w: start(w), link: link}, nil
+	binary.LittleEndian.PutUint32(w.buf.Bytes()[pcapLink:], uint32(start.link)|start.fcs)
+	return w, w.flush()
 }
 
 // Write appends what a verdict keeps of a packet: its first verdict bytes, all of it where the verdict is more, and
@@ -43,17 +50,80 @@ func (w *Writer) Write(rec Record, verdict uint32) error {
 	if verdict == 0 {
 		return nil
 	}
-	if rec.Link != w.link {
-		return fmt.Errorf("packet of link type %v, the file is for %v: a pcap file has only one", rec.Link, w.link)
+	if err := w.checkLink(rec.Link); err != nil {
+		return err
 	}
+	if err := w.add(rec, verdict); err != nil {
+		return err
+	}
+	return w.flush()
+}
+
+// WriteBatch is Write for each packet of the batch. What a little-endian pcap file already has in the form of this one is
+// copied as it stands.
+func (w *Writer) WriteBatch(b *Batch, verdicts []uint32) error {
+	if err := w.checkLink(b.Link); err != nil {
+		return err
+	}
+	copies := b.file != nil && !b.file.big && b.file.start.nanos == w.start.nanos
+	var from, to uint32 // neighbours that are to be copied
+	for i, verdict := range verdicts {
+		if verdict == 0 {
+			continue
+		}
+		d := b.Descs[i]
+		if start := d.Off - pcapRecordSize; copies && verdict >= d.CapLen && b.whole(i) {
+			if start != to {
+				w.buf.Write(b.Data[from:to])
+				from = start
+			}
+			to = d.Off + d.CapLen
+			continue
+		}
+		w.buf.Write(b.Data[from:to])
+		from, to = 0, 0
+		if err := w.add(b.Record(i), verdict); err != nil {
+			return err
+		}
+	}
+	if w.buf.Len() == 0 {
+		return w.write(b.Data[from:to])
+	}
+	w.buf.Write(b.Data[from:to])
+	return w.flush()
+}
+
+// add appends what the verdict keeps of a packet to the buffer.
+func (w *Writer) add(rec Record, verdict uint32) error {
 	if rec.Time.IsZero() {
-		rec.Time = time.Unix(0, 0) // gopacket would put in the present
+		rec.Time = epoch // gopacket would put in the present
 	}
 	// A wire length below the captured one comes from packets made by hand.
 	keep := rec.Data[:min(uint64(len(rec.Data)), uint64(verdict))]
-	return w.w.WritePacket(gopacket.CaptureInfo{
+	return w.one.WritePacket(gopacket.CaptureInfo{
 		Timestamp:     rec.Time,
 		CaptureLength: len(keep),
 		Length:        max(int(rec.WireLen), len(rec.Data)),
 	}, keep)
+}
+
+func (w *Writer) checkLink(link LinkType) error {
+	if link != w.start.link {
+		return fmt.Errorf("packet of link type %v, the file is for %v: a pcap file has only one", link, w.start.link)
+	}
+	return nil
+}
+
+func (w *Writer) flush() error {
+	err := w.write(w.buf.Bytes())
+	w.buf.Reset()
+	return err
+}
+
+func (w *Writer) write(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	_, err := w.out.Write(data)
+	return err
 }

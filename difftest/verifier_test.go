@@ -90,11 +90,11 @@ func TestVerifierTakesJumpyPrograms(t *testing.T) {
 		require.NoError(t, cbpf.Validate(p))
 		x, err := translate.Translate(p, translate.Options{Target: translate.Socket})
 		require.NoError(t, err)
-		f, err := kernel.LoadSocket(x.Program, "")
+		f, err := kernel.Load(x.Program, kernel.LoadOptions{Type: kernel.SocketFilter})
 		require.NoError(t, err, "seed %d", seed)
 		for range 10 {
 			pkt := GenPacket(r, p)
-			seen := kernel.View(&pkt)
+			seen := f.View(&pkt)
 			want, err := cbpf.Run(p, &seen)
 			require.NoError(t, err)
 			got, err := f.RunPacket(&pkt)

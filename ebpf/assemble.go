@@ -30,12 +30,13 @@ const MaxErrors = 20
 //	(b4)                             opcode of the instruction behind it, as bpftool has it: likewise
 //	<LBB0_3>                         name of a target behind its distance, which is what counts
 //
-// A number may be decimal or hexadecimal; distances have a sign: `goto +3`, `goto pc+3`. The constant of a 64-bit operation
-// has its sign extended, so one of 2^31 and above is refused in the dialect LLVM; in the others it stands for its bits.
+// A byte order mark may stand in front of it all. A number may be decimal or hexadecimal; distances have a sign: `goto +3`,
+// `goto pc+3`. The constant of a 64-bit operation has its sign extended, so one of 2^31 and above is refused in the dialect
+// LLVM; in the others it stands for its bits.
 //
 // The error is an Errors with the place of each fault, of at most MaxErrors of them; Caret shows them.
 func Assemble(text []byte) (Program, error) {
-	a := &assembler{lexer: lexer{text: blankBlocks(text)}, labels: map[string]int{}, exit: -1}
+	a := &assembler{lexer: newLexer(text), labels: map[string]int{}, exit: -1}
 	a.prog = make(Program, 0, len(text)/32+1)
 	for len(a.errs) < MaxErrors && a.nextLine() {
 		if a.instruction(); a.err != nil && !a.isHeading() {
@@ -169,7 +170,7 @@ func isHexPair(b []byte) bool {
 // define places a label before the next instruction.
 func (a *assembler) define(name string, at int) {
 	if _, ok := a.labels[name]; ok {
-		a.fail(ReasonLabel, at, strconv.Quote(name)+" is placed twice")
+		a.fail(ReasonLabel, at, quoted(name)+" is placed twice")
 	}
 	a.labels[name] = len(a.prog)
 }
@@ -241,7 +242,7 @@ func (a *assembler) resolve() {
 		case !ok && i.Op == OpCall && isHelper:
 			*i = CallHelper(id)
 		case !ok:
-			at.Reason, at.Detail = ReasonLabel, strconv.Quote(use.name)+a.nearLabel(use.name)
+			at.Reason, at.Detail = ReasonLabel, quoted(use.name)+a.nearLabel(use.name)
 			a.errs = append(a.errs, at)
 		case i.Op == OpCall || i.Op == OpJumpLong:
 			i.Imm = int32(n)

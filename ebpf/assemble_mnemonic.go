@@ -1,7 +1,6 @@
 package ebpf
 
 import (
-	"strconv"
 	"strings"
 )
 
@@ -75,14 +74,14 @@ func (a *assembler) noMnemonic(at int, name string) {
 		return
 	}
 	if first := name[0] | 0x20; (first == 'r' || first == 'w') && strings.Trim(name[1:], "0123456789") == "" {
-		a.fail(ReasonSyntax, at, strconv.Quote(name)+" is no register; they are r0 to r10, and w0 to w10 for the low halves")
+		a.fail(ReasonSyntax, at, quoted(name)+" is no register; they are r0 to r10, and w0 to w10 for the low halves")
 		return
 	}
 	names := append([]string(nil), keywords...)
 	for known := range mnemonics {
 		names = append(names, known)
 	}
-	a.fail(ReasonSyntax, at, "no instruction is called "+strconv.Quote(name)+didYouMean(name, names))
+	a.fail(ReasonSyntax, at, "no instruction is called "+quoted(name)+didYouMean(name, names))
 }
 
 // operands reads what follows the name of the instruction, up to the value of a wide constant.

@@ -1,7 +1,5 @@
 package ebpf
 
-import "strconv"
-
 // The operators of arithmetic and comparisons, by how they are written.
 var (
 	aluBySign = func() map[string]ALUOp {
@@ -59,7 +57,7 @@ func (a *assembler) noOperator(at int, sign []byte, what string) {
 		a.expected("an operator of " + what)
 		return
 	}
-	a.fail(ReasonSyntax, at, "no operator of "+what+" is "+strconv.Quote(string(sign))+nearOperator(string(sign), what))
+	a.fail(ReasonSyntax, at, "no operator of "+what+" is "+quoted(string(sign))+nearOperator(string(sign), what))
 }
 
 // nearOperator is didYouMean for the operators of arithmetic or of comparisons.

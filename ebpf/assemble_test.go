@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -115,6 +116,9 @@ func TestAssembleRefuses(t *testing.T) {
 		{"r2 = atomic_fetch_add((u64 *)(r1 + 0), r3)", ReasonSyntax, 42, "only r2"},
 		{"lock sub [%r1], %r2", ReasonSyntax, 1, `"lock sub"`},
 		{"é", ReasonSyntax, 1, ""},
+		{"exit\x00 r0 = 1", ReasonSyntax, 5, "a byte of 0"},
+		{"\ufeffexit x", ReasonSyntax, 6, "the end of the line"},
+		{strings.Repeat("a", 1000), ReasonSyntax, 1, strings.Repeat("a", 40) + `"...`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -156,8 +160,21 @@ func TestCaret(t *testing.T) {
 	require.Equal(t, "line 2, column 2: this cannot be read: no instruction is called \"lxdh\"; did you mean \"ldxh\"?\n"+
 		"    2 | \tlxdh %r0, [%r1+2]\n"+
 		"      | \t^\n", Caret(text, err))
+	text = []byte("\ufeff" + strings.Repeat("\x01", 1000) + "\n")
+	_, err = Assemble(text)
+	require.Equal(t, "line 1, column 1: this cannot be read: an instruction is expected here, not \"\\x01\"\n"+
+		"    1 | "+strings.Repeat("\ufffd", 60)+"...\n      | ^\n", Caret(text, err))
 	require.Equal(t, "insn 3: the program is empty\n", Caret(text, &Error{Reason: ReasonEmpty, PC: 3}))
 	require.Equal(t, "other\n", Caret(text, errors.New("other")))
+}
+
+// Text that is made to be read slowly is not.
+func TestHostileText(t *testing.T) {
+	for _, piece := range []string{"/*/", "/**/ ", "a: ", "0: ", "(95)", "95 ", "<", "r0 = 1 ", "if "} {
+		start := time.Now()
+		Assemble([]byte(strings.Repeat(piece, 1<<22/len(piece))))
+		require.Less(t, time.Since(start), 10*time.Second, piece)
+	}
 }
 
 // Text and back, and the cost of it, which grows with the length of the program and no faster.

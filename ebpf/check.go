@@ -22,10 +22,15 @@ const (
 	ReasonStackRange    Reason = "the access leaves the stack"
 	ReasonStackUnset    Reason = "the stack is read before it is written"
 	ReasonContextRange  Reason = "the access leaves the context"
+	ReasonContextField  Reason = "programs of this kind may not load this from the context"
+	ReasonAlignment     Reason = "the access to the stack is not aligned to its size"
+	ReasonStale         Reason = "the pointer into the packet is from before a call that may have moved it"
+	ReasonFar           Reason = "the pointer gets too far away from the packet"
 	ReasonZeroDivisor   Reason = "division by the constant zero"
 	ReasonShiftRange    Reason = "the constant shift is as wide as the register or wider"
 	ReasonCall          Reason = "this function may not be called"
-	ReasonNoPacketLoads Reason = "packet loads are for socket programs"
+	ReasonResult        Reason = "r0 is not among the results that programs of this kind may return"
+	ReasonNoPacketLoads Reason = "packet loads are for socket and tc programs"
 	ReasonNeedsContext  Reason = "r6 must hold the context here"
 	ReasonNotHere       Reason = "the instruction is not for programs that are checked here"
 )
@@ -37,8 +42,10 @@ type Facts struct {
 	Proved []bool
 	// Access tells, of each load and store, what its address points into.
 	Access []Memory
-	Stack  int  // bytes of stack used, counted from the top
-	Calls  bool // some instruction calls a function
+	Stack  int    // bytes of stack used, counted from the top
+	Calls  bool   // some instruction calls a function
+	GPL    bool   // one that only programs under a licence compatible with the GPL may call
+	Result uint64 // R0 at exit is at most this
 }
 
 // Unproved returns the pc of the first access that is not proved; ok is false where all are.
@@ -55,6 +62,11 @@ func (f *Facts) Unproved() (pc int, ok bool) {
 // reached, registers and stack are set before they are read, numbers and pointers are kept apart, memory that cannot be
 // written is not, functions called are of the list that helpers holds, and every path ends in exit with a number in r0.
 // It returns the first fault as an *Error.
+//
+// Of programs for the kernel it also refuses some of what the kernel's verifier is sure to: loads of fields that the context
+// does not show, accesses to the stack that are not aligned, pointers into the packet that a call has made void, results
+// that the hook does not take. It follows paths together that the verifier follows one by one, so that it knows no more: an
+// access to the packet that it proves is one that the verifier proves. It knows less where paths meet that differ.
 //
 // One sweep in program order suffices, because no jump goes backwards.
 func Check(p Program, abi ABI) (*Facts, error) {
@@ -83,6 +95,7 @@ func Check(p Program, abi ABI) (*Facts, error) {
 type checker struct {
 	p       Program
 	abi     ABI
+	info    *abiInfo
 	wide    []bool   // second slots of wide constants
 	pending []*state // of each pc: what is known on the jumps that lead there
 	cur     *state   // what is known before the instruction at hand; nil behind one that never continues
@@ -91,7 +104,7 @@ type checker struct {
 }
 
 func newChecker(p Program, abi ABI) *checker {
-	c := &checker{p: p, abi: abi, wide: make([]bool, len(p)), pending: make([]*state, len(p)), symbols: capSym}
+	c := &checker{p: p, abi: abi, info: abi.info(), wide: make([]bool, len(p)), pending: make([]*state, len(p)), symbols: capSym}
 	c.facts.Proved = make([]bool, len(p))
 	c.facts.Access = make([]Memory, len(p))
 	c.cur = c.entry()
@@ -103,7 +116,7 @@ func (c *checker) entry() *state {
 	s := &state{}
 	s.regs[R10] = value{kind: stackPtr}
 	switch c.abi {
-	case Socket:
+	case Socket, TC, CGroupSKB, XDP, Trace:
 		s.regs[R1] = value{kind: contextPtr}
 	case Seccomp:
 		s.regs[R1] = value{kind: dataPtr}
@@ -192,13 +205,13 @@ func (c *checker) branch(ins Instruction, target int) {
 	taken := c.cur.clone()
 	if info := ins.Op.Info(); info.Form == FormCondImm || info.Form == FormCondReg {
 		left, right := c.operands(ins)
-		taken.learn(info, left, right, true)
-		c.cur.learn(info, left, right, false)
+		taken.learn(ins, left, right, true)
+		c.cur.learn(ins, left, right, false)
 	} else {
 		c.cur = nil
 	}
 	if known := c.pending[target]; known != nil {
-		taken = c.join(known, taken)
+		taken = c.join(taken, known)
 	}
 	c.pending[target] = taken
 }
@@ -227,10 +240,7 @@ func wellFormed(pc int, ins Instruction) error {
 
 // constantOperand checks the constant of an operation.
 func constantOperand(pc int, ins Instruction, info *OpInfo) error {
-	bits := int32(32)
-	if info.Wide {
-		bits = 64
-	}
+	bits := int32(info.bits())
 	switch info.ALU {
 	case Div, Mod:
 		if ins.Imm == 0 {

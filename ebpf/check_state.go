@@ -17,15 +17,23 @@ type kind uint8
 const (
 	unset      kind = iota
 	number          // an integer
-	dataPtr         // address of packet byte sym+off
-	contextPtr      // address of byte sym+off of the SkBuff
+	dataPtr         // address of packet byte sym+off, below the captured length
+	contextPtr      // address of byte sym+off of the context
 	stackPtr        // address of r10+sym+off
+	packetPtr       // address of packet byte sym+off, below data_end
+	endPtr          // data_end
+	metaPtr         // address of metadata byte sym+off, below the packet
+	stale           // a pointer into the packet from before the packet was moved
 	mixed           // a pointer on one path and something else on another
 )
 
+// intoPacket reports whether it is one of the pointers that contexts hold.
+func (k kind) intoPacket() bool { return k == packetPtr || k == endPtr || k == metaPtr }
+
 // memory is what a pointer of that kind points into.
 func (k kind) memory() Memory {
-	return [...]Memory{dataPtr: DataMemory, contextPtr: ContextMemory, stackPtr: StackMemory, mixed: NoMemory}[k]
+	return [...]Memory{dataPtr: DataMemory, contextPtr: ContextMemory, stackPtr: StackMemory, packetPtr: DataMemory,
+		metaPtr: DataMemory, mixed: NoMemory}[k]
 }
 
 // value is what is known of a register: the sum of an unknown number and a known one. The sum of an unknown number never
@@ -33,8 +41,9 @@ func (k kind) memory() Memory {
 type value struct {
 	kind   kind
 	sym    int32  // names the unknown number; 0 where there is none
+	room   int32  // of packetPtr and metaPtr: the bytes from sym on that are proved to be there; -1 for none
 	off    int64  // the known number
-	lo, hi uint64 // of numbers: bounds of the whole, unsigned
+	lo, hi uint64 // of numbers: bounds of the whole, unsigned; of packetPtr and metaPtr: hi is the bound of sym
 }
 
 // capSym is the name of the captured length, the unknown number that guards compare with.
@@ -44,8 +53,16 @@ func constant(n uint64) value { return value{kind: number, off: int64(n), lo: n,
 
 // unknown is a number of which only the bounds are known. It gets a name of its own.
 func (c *checker) unknown(lo, hi uint64) value {
+	if lo == hi {
+		return constant(lo)
+	}
+	return value{kind: number, sym: c.name(), lo: lo, hi: hi}
+}
+
+// name is one that no other unknown number has.
+func (c *checker) name() int32 {
 	c.symbols++
-	return value{kind: number, sym: c.symbols, lo: lo, hi: hi}
+	return c.symbols
 }
 
 // anything is a number of which nothing is known.
@@ -73,6 +90,15 @@ type state struct {
 	caplen int64                  // the captured length is at least this
 	guards []guard                // shared between states: copied when changed
 	spills []spill                // likewise
+	fills  []fill                 // likewise
+}
+
+// fill is a place on the stack that a function has written if it returned none of its failures.
+type fill struct {
+	sym    int32 // names what it returned
+	off    int64 // from r10
+	n      int
+	failed []uint64
 }
 
 func (s *state) clone() *state {
@@ -139,119 +165,4 @@ func (s *state) putSpill(off int64, n int, v value) {
 		kept = append(kept, spill{off, v})
 	}
 	s.spills = kept
-}
-
-// learn draws what the outcome of a comparison says about the captured length.
-func (s *state) learn(info *OpInfo, a, b value, taken bool) {
-	if !info.Wide && (a.hi > 1<<32-1 || b.hi > 1<<32-1) || a.kind != number || b.kind != number {
-		return
-	}
-	op, teaches := info.Jump, true
-	if !taken {
-		op, teaches = opposite[op]
-	}
-	if !teaches {
-		return
-	}
-	switch op {
-	case JEq:
-		s.atMost(a, b, 0)
-		s.atMost(b, a, 0)
-	case JLe:
-		s.atMost(a, b, 0)
-	case JLt:
-		s.atMost(a, b, 1)
-	case JGe:
-		s.atMost(b, a, 0)
-	case JGt:
-		s.atMost(b, a, 1)
-	}
-}
-
-// opposite gives the comparison that holds when another does not; those that teach nothing are left out.
-var opposite = map[JumpOp]JumpOp{JEq: JNe, JNe: JEq, JGt: JLe, JLe: JGt, JGe: JLt, JLt: JGe}
-
-// atMost takes note that a + n is at most b.
-func (s *state) atMost(a, b value, n int64) {
-	if b.sym != capSym {
-		return
-	}
-	room := a.off - b.off + n
-	if a.sym == 0 {
-		s.caplen = max(s.caplen, room)
-		return
-	}
-	if s.room(a.sym) >= room {
-		return
-	}
-	kept := s.guards
-	if len(kept) == maxGuards {
-		kept = kept[1:]
-	}
-	s.guards = append(append([]guard(nil), kept...), guard{a.sym, room})
-}
-
-// room is the most that can be added to the unknown number with a sum that is at most the captured length.
-func (s *state) room(sym int32) int64 {
-	most := int64(-1) << 62
-	for _, g := range s.guards {
-		if g.sym == sym {
-			most = max(most, g.room)
-		}
-	}
-	return most
-}
-
-// join keeps what holds in both states.
-func (c *checker) join(a, b *state) *state {
-	j := &state{caplen: min(a.caplen, b.caplen)}
-	for r := range j.regs {
-		j.regs[r] = c.joinValue(a.regs[r], b.regs[r])
-	}
-	for i := range j.set {
-		j.set[i] = a.set[i] & b.set[i]
-	}
-	for _, g := range a.guards {
-		if room := min(g.room, b.room(g.sym)); room >= 0 {
-			j.guards = append(j.guards, guard{g.sym, room})
-		}
-	}
-	j.spills = c.joinSpills(a, b)
-	return j
-}
-
-// joinValue keeps what two values have in common. Different numbers become a new unknown one.
-func (c *checker) joinValue(a, b value) value {
-	switch {
-	case a == b:
-		return a
-	case a.kind == unset || b.kind == unset:
-		return value{}
-	case a.kind == number && b.kind == number:
-		if a.sym == b.sym && a.off == b.off && a.sym != 0 {
-			return value{kind: number, sym: a.sym, off: a.off, lo: min(a.lo, b.lo), hi: max(a.hi, b.hi)}
-		}
-		return c.unknown(min(a.lo, b.lo), max(a.hi, b.hi))
-	case a.kind == b.kind && a.kind != mixed:
-		c.symbols++
-		return value{kind: a.kind, sym: c.symbols}
-	}
-	return value{kind: mixed}
-}
-
-// joinSpills joins what the stack keeps. Bytes that hold a register on one side only are taken for a number on the other.
-func (c *checker) joinSpills(a, b *state) (out []spill) {
-	for _, sp := range a.spills {
-		other, ok := b.spillAt(sp.off)
-		if !ok {
-			other = c.anything()
-		}
-		out = append(out, spill{sp.off, c.joinValue(sp.val, other)})
-	}
-	for _, sp := range b.spills {
-		if _, ok := a.spillAt(sp.off); !ok {
-			out = append(out, spill{sp.off, c.joinValue(sp.val, c.anything())})
-		}
-	}
-	return out
 }

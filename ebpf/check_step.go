@@ -1,7 +1,5 @@
 package ebpf
 
-import "math/bits"
-
 // step applies the instruction to c.cur. Jumps are left to branch.
 func (c *checker) step(pc int, ins Instruction) error {
 	info := ins.Op.Info()
@@ -20,16 +18,31 @@ func (c *checker) step(pc int, ins Instruction) error {
 	case FormLoadAbs, FormLoadInd:
 		return c.packetLoad(pc, info)
 	case FormCondImm, FormCondReg:
-		a, b := c.operands(ins)
-		if a.kind != number || b.kind != number {
+		if a, b := c.operands(ins); !comparable(info, a, b) {
 			return fault(ReasonPointer, pc, "comparison")
 		}
 	case FormCall:
 		return c.call(pc, ins)
 	case FormExit:
-		if c.cur.regs[R0].kind != number {
-			return fault(ReasonPointer, pc, "return")
-		}
+		return c.exit(pc)
+	}
+	return nil
+}
+
+// comparable reports whether two values may be compared: numbers, and pointers into the packet with each other.
+func comparable(info *OpInfo, a, b value) bool {
+	return a.kind == number && b.kind == number || a.kind.intoPacket() && b.kind.intoPacket() && info.Wide && info.Jump != JSet
+}
+
+// exit checks what the program returns.
+func (c *checker) exit(pc int) error {
+	switch r0 := c.cur.regs[R0]; {
+	case r0.kind != number:
+		return fault(ReasonPointer, pc, "return")
+	case r0.hi > c.info.result:
+		return fault(ReasonResult, pc, "r0 may be %d, %d is the most", r0.hi, c.info.result)
+	default:
+		c.facts.Result = max(c.facts.Result, r0.hi)
 	}
 	return nil
 }
@@ -64,6 +77,8 @@ func (c *checker) readable(pc int, ins Instruction, info *OpInfo) error {
 		switch c.cur.regs[r].kind {
 		case unset:
 			return fault(ReasonUnset, pc, "%s", r)
+		case stale:
+			return fault(ReasonStale, pc, "%s", r)
 		case mixed:
 			return fault(ReasonMixed, pc, "%s", r)
 		}
@@ -82,108 +97,4 @@ func (c *checker) operands(ins Instruction) (a, b value) {
 		return a, constant(uint64(int64(ins.Imm)))
 	}
 	return a, constant(uint64(uint32(ins.Imm)))
-}
-
-// arithmetic follows one operation. Of most only the width of the result is known.
-func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
-	a, b := c.operands(ins)
-	if ins.Off != 0 && b.kind != number {
-		return fault(ReasonPointer, pc, "sign extension")
-	}
-	dst := &c.cur.regs[ins.Dst]
-	switch {
-	case info.ALU == Mov && info.Wide && ins.Off == 0:
-		*dst = b
-		return nil
-	case info.ALU == Mov && b.kind == number:
-		a = b
-	case info.Wide && (info.ALU == Add || info.ALU == Sub):
-		v, ok := c.sum(a, b, info.ALU)
-		if !ok {
-			return fault(ReasonPointer, pc, "%s", info.Sign)
-		}
-		*dst = v
-		return nil
-	case info.Form == FormNeg || info.Form == FormEnd:
-		b = constant(0)
-	}
-	if a.kind != number || b.kind != number {
-		return fault(ReasonPointer, pc, "%s", info.Sign)
-	}
-	*dst = c.result(ins, info, a, b)
-	return nil
-}
-
-// result is what is known of a number that an operation yields.
-func (c *checker) result(ins Instruction, info *OpInfo, a, b value) value {
-	const max32 = 1<<32 - 1
-	whole := info.Wide || a.hi <= max32 && b.hi <= max32 // the operation sees all of its operands
-	switch {
-	case info.Form == FormEnd && ins.Imm == 64:
-		return c.anything()
-	case info.Form == FormEnd:
-		return c.unknown(0, 1<<ins.Imm-1)
-	case info.ALU == Mov && !info.Wide && ins.Off == 0 && whole:
-		return b
-	case info.ALU == And && whole:
-		return c.unknown(0, min(a.hi, b.hi))
-	case info.ALU == Or && whole:
-		return c.unknown(0, 1<<bits.Len64(a.hi|b.hi)-1)
-	case info.ALU == Rsh && info.Form == FormALUImm && whole:
-		return c.unknown(0, a.hi>>b.off)
-	case info.ALU == Lsh && info.Form == FormALUImm && whole && bits.Len64(a.hi)+int(b.off) <= 32:
-		return c.unknown(0, a.hi<<b.off)
-	case info.Wide:
-		return c.anything()
-	}
-	return c.unknown(0, max32)
-}
-
-// sum follows 64-bit addition and subtraction, the only operations that pointers take part in.
-func (c *checker) sum(a, b value, op ALUOp) (value, bool) {
-	if op == Add && a.kind == number {
-		a, b = b, a
-	}
-	if b.kind != number {
-		return value{}, false
-	}
-	if b.sym == 0 {
-		n := b.off
-		if op == Sub {
-			n = -n
-		}
-		return c.plus(a, n), true
-	}
-	switch {
-	case op == Add && a.sym == 0 && a.kind != number:
-		return value{kind: a.kind, sym: b.sym, off: a.off + b.off}, true
-	case op == Add && a.kind == number && a.sym == 0:
-		return c.plus(b, a.off), true
-	case a.kind == number:
-		return c.anything(), true
-	}
-	c.symbols++
-	return value{kind: a.kind, sym: c.symbols}, true
-}
-
-// plus adds a constant. A number that might wrap becomes a new unknown one; offsets of pointers are kept small enough.
-func (c *checker) plus(a value, n int64) value {
-	const far = 1 << 40
-	if a.kind != number {
-		if sum := a.off + n; -far < n && n < far && -far < sum && sum < far {
-			a.off = sum
-			return a
-		}
-		c.symbols++
-		return value{kind: a.kind, sym: c.symbols}
-	}
-	if a.sym == 0 {
-		return constant(uint64(a.off + n))
-	}
-	up := n >= 0 && a.hi+uint64(n) >= a.hi
-	down := n < 0 && n > -far && a.lo >= uint64(-n)
-	if n >= far || a.off >= far || a.off <= -far || !up && !down {
-		return c.anything()
-	}
-	return value{kind: number, sym: a.sym, off: a.off + n, lo: a.lo + uint64(n), hi: a.hi + uint64(n)}
 }

@@ -107,6 +107,8 @@ var refused = []struct {
 	{"skb_load_bytes from User", User, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
 	{"skb_load_bytes without arguments", Socket, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
 	{"skb_load_bytes past the stack", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 5), CallHelper(HelperSkbLoadBytes)), ReasonStackRange, 4},
+	{"skb_load_bytes_relative from nowhere", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 4), CallHelper(HelperSkbLoadBytesRelative)), ReasonCall, 4},
+	{"skb_load_bytes_relative past the stack", Socket, program(Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -4), Mov.Imm(R4, 5), Mov.Imm(R5, 1), CallHelper(HelperSkbLoadBytesRelative)), ReasonStackRange, 5},
 	{"packet load from User", User, program(Mov.Reg(R6, R1), LoadAbs(1, 0)), ReasonNoPacketLoads, 1},
 	{"atomic operation", User, program(Atomic(8, AtomicAdd, R10, -8, R2)), ReasonNotHere, 0},
 	{"store-release to the buffer", Buffer, program(Atomic(1, AtomicStore, R1, 0, R2)), ReasonNotHere, 0},
@@ -115,6 +117,65 @@ var refused = []struct {
 	{"pointer stored to the buffer", Buffer, program(Store(8, R1, 0, R10)), ReasonPointer, 0},
 	{"the wire length is not for Buffer", Buffer, program(Mov.Reg(R0, R3)), ReasonUnset, 0},
 	{"packet load without context", Socket, program(LoadAbs(1, 0)), ReasonNeedsContext, 0},
+
+	{"packet load from cgroup-skb", CGroupSKB, program(Mov.Reg(R6, R1), LoadAbs(1, 0)), ReasonNoPacketLoads, 1},
+	{"packet load from xdp", XDP, program(Mov.Reg(R6, R1), LoadInd(1, R6, 0)), ReasonNoPacketLoads, 1},
+	{"data in a socket filter", Socket, program(Load(4, R0, R1, SkbData)), ReasonContextField, 0},
+	{"metadata in cgroup-skb", CGroupSKB, program(Load(4, R0, R1, SkbDataMeta)), ReasonContextField, 0},
+	{"half of data", TC, program(Load(2, R0, R1, SkbData)), ReasonContextField, 0},
+	{"8 bytes of data", TC, program(Load(8, R0, R1, 80)), ReasonContextField, 0},
+	{"data with sign", TC, program(Instruction{Op: 0x81, Dst: R0, Src: R1, Off: SkbData}), ReasonContextField, 0},
+	{"field askew", Socket, program(Load(4, R0, R1, 2)), ReasonContextField, 0},
+	{"half of a field of xdp", XDP, program(Load(2, R0, R1, XDPRxQueueIndex)), ReasonContextField, 0},
+	{"egress of xdp", XDP, program(Load(4, R0, R1, XDPEgressIfIndex)), ReasonContextField, 0},
+	{"behind xdp_md", XDP, program(Load(4, R0, R1, XDPSize)), ReasonContextRange, 0},
+	{"word of a trace askew", Trace, program(Load(8, R0, R1, 4)), ReasonContextField, 0},
+	{"behind the words of a trace", Trace, program(Load(8, R0, R1, TraceSize)), ReasonContextRange, 0},
+	{"context that was moved", TC, program(Add.Imm(R1, 4), Load(4, R0, R1, 4)), ReasonContextField, 1},
+	{"context at a variable offset", TC, program(Load(1, R2, R1, 0), Add.Reg(R1, R2), Load(4, R0, R1, 0)), ReasonContextField, 2},
+	{"store to the context of tc", TC, program(Store(4, R1, SkbMark, R10)), ReasonReadOnly, 0},
+	{"stack askew", XDP, program(Mov.Imm(R2, 0), Store(4, R10, -6, R2)), ReasonAlignment, 1},
+	{"load of a buffer askew", TC, program(Store(8, R10, -8, R1), Load(2, R0, R10, -7)), ReasonAlignment, 1},
+	{"pointer behind its packet", TC, direct(TC, Mov.Reg(R6, R2), Mov.Imm(R2, 40), CallHelper(HelperSkbPullData), Load(1, R0, R6, 0)), ReasonStale, 5},
+	{"end of a packet that moved", TC, direct(TC, Mov.Reg(R6, R3), Mov.Imm(R2, 0), CallHelper(HelperSkbPullData), Mov.Reg(R7, R6)), ReasonStale, 5},
+	{"kept pointer behind its packet", TC, direct(TC, Store(8, R10, -8, R2), Mov.Imm(R2, 0), CallHelper(HelperSkbPullData), Load(8, R2, R10, -8), Add.Imm(R2, 1)), ReasonStale, 6},
+	{"far from the packet", XDP, direct(XDP, Add.Imm(R2, 1<<29)), ReasonFar, 2},
+	{"far from the packet in two steps", XDP, direct(XDP, Sub.Imm(R2, 1<<28), Sub.Imm(R2, 1<<28)), ReasonFar, 3},
+	{"sum of the packet's end", XDP, direct(XDP, Add.Imm(R3, 1)), ReasonPointer, 2},
+	{"load at the packet's end", XDP, direct(XDP, Load(1, R0, R3, -1)), ReasonNotPointer, 2},
+	{"packet pointer and number compared", XDP, direct(XDP, hop(JGt.Imm(R2, 0), 0)), ReasonPointer, 2},
+	{"halves of packet pointers compared", XDP, direct(XDP, hop(JGt.Reg32(R2, R3), 0)), ReasonPointer, 2},
+	{"bits of packet pointers compared", XDP, direct(XDP, hop(JSet.Reg(R2, R3), 0)), ReasonPointer, 2},
+	{"store to the packet of xdp", XDP, direct(XDP, Store(1, R2, 0, R10)), ReasonReadOnly, 2},
+	{"packet pointer and data of User", XDP, direct(XDP, Sub.Reg(R2, R10)), ReasonPointer, 2},
+	{"cgroup-skb returns 2", CGroupSKB, Program{Mov.Imm(R0, 2), Return()}, ReasonResult, 1},
+	{"cgroup-skb returns anything", CGroupSKB, Program{Load(4, R0, R1, 0), Return()}, ReasonResult, 1},
+	{"skb_pull_data from cgroup-skb", CGroupSKB, program(Mov.Imm(R2, 0), CallHelper(HelperSkbPullData)), ReasonCall, 1},
+	{"skb_pull_data of no number", TC, program(Mov.Reg(R2, R10), CallHelper(HelperSkbPullData)), ReasonCall, 1},
+	{"get_hash_recalc from a socket filter", Socket, program(CallHelper(HelperGetHashRecalc)), ReasonCall, 0},
+	{"skb_load_bytes from xdp", XDP, program(CallHelper(HelperSkbLoadBytes)), ReasonCall, 0},
+	{"xdp_load_bytes of nothing", XDP, loadXDP(0, 0), ReasonCall, 4},
+	{"xdp_load_bytes that may have failed", XDP, append(loadXDP(0, 4), Load(4, R0, R10, -8), Return()), ReasonStackUnset, 5},
+	{"xdp_load_bytes that has failed", XDP, append(loadXDP(0, 4), hop(JEq.Imm(R0, 0), 1), Load(4, R0, R10, -8), Mov.Imm(R0, 0), Return()), ReasonStackUnset, 6},
+	{"xdp_load_bytes that may have failed with -22", XDP, append(loadXDP(0, 4), hop(JEq.Imm(R0, -14), 1), Load(4, R0, R10, -8), Mov.Imm(R0, 0), Return()), ReasonStackUnset, 6},
+	{"xdp_load_bytes that was called on one path", XDP, append(Program{Load(4, R7, R1, 12), hop(JEq.Imm(R7, 3), 7), Mov.Imm(R0, 0)}, append(loadXDP(0, 4), hop(JNe.Imm(R0, 0), 1), Load(4, R0, R10, -8), Return())...), ReasonStackUnset, 9},
+	{"probe_read from xdp", XDP, program(CallHelper(HelperProbeRead)), ReasonCall, 0},
+	{"probe_read_kernel to the context", Trace, program(Mov.Imm(R2, 8), Mov.Imm(R3, 0), CallHelper(HelperProbeReadKernel)), ReasonCall, 2},
+	{"number of a trace as address", Trace, program(Load(8, R2, R1, 0), Load(8, R0, R2, 0)), ReasonNotPointer, 1},
+}
+
+// direct is a program that loads data into r2 and data_end into r3, does something, and returns 0.
+func direct(abi ABI, insns ...Instruction) Program {
+	data, end := SkbData, SkbDataEnd
+	if abi == XDP {
+		data, end = XDPData, XDPDataEnd
+	}
+	return append(Program{Load(4, R2, R1, data), Load(4, R3, R1, end)}, program(insns...)...)
+}
+
+// loadXDP calls xdp_load_bytes(xdp, offset, r10-8, n).
+func loadXDP(offset, n int32) Program {
+	return Program{Mov.Imm(R2, offset), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, n), CallHelper(HelperXDPLoadBytes)}
 }
 
 func TestCheckRefuses(t *testing.T) {

@@ -3,6 +3,7 @@ package ebpf
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 )
 
 // ReasonHex says that text is no row of bytes.
@@ -27,7 +28,8 @@ func Conformance(program, memory string) (r0 uint64, err error) {
 	return Run(p, Buffer, &Packet{Data: mem})
 }
 
-// DecodeHex reads bytes as pairs of hexadecimal digits. Spaces, tabs and line ends may stand between the pairs.
+// DecodeHex reads bytes as pairs of hexadecimal digits. Spaces, tabs and line ends may stand between the pairs. The
+// error is an *Error with the place of the fault.
 func DecodeHex(text string) ([]byte, error) {
 	b := make([]byte, 0, len(text)/2)
 	for at := 0; at < len(text); {
@@ -37,7 +39,8 @@ func DecodeHex(text string) ([]byte, error) {
 			continue
 		}
 		if at+1 == len(text) || !isHexPair([]byte(text[at:at+2])) {
-			return nil, fault(ReasonHex, -1, "%s at byte %d", strconv.Quote(text[at:min(at+2, len(text))]), at)
+			line, column := position(text, at)
+			return nil, &Error{Reason: ReasonHex, PC: -1, Line: line, Column: column, Detail: strconv.Quote(text[at:min(at+2, len(text))])}
 		}
 		high, _ := hexValue(text[at])
 		low, _ := hexValue(text[at+1])
@@ -45,4 +48,9 @@ func DecodeHex(text string) ([]byte, error) {
 		at += 2
 	}
 	return b, nil
+}
+
+// position returns the line and the column of a byte of a text, both from 1.
+func position(text string, at int) (line, column int) {
+	return strings.Count(text[:at], "\n") + 1, at - strings.LastIndexByte(text[:at], '\n')
 }

@@ -13,7 +13,8 @@
 // [Encode] and [Decode] turn a [Program] into bytes and back without loss, in either byte order. [Print] turns it into text
 // in the dialect of llvm-objdump, of bpftool, or of uBPF, and [Assemble] is its inverse for all of them; its faults come all
 // at once, and [Caret] shows where they are. JSON goes both ways too; [WriteC] and [WriteGo] write source for others.
-// [Builder] makes programs whose jumps have names.
+// [Builder] makes programs whose jumps have names. [WriteELF] writes object files that loaders take, [ReadELF] reads those
+// of compilers.
 //
 // [Run] is the reference interpreter, and [Prepare] is for programs that run often: plain, and as strict as the machine is
 // described. Whatever the kernel's verifier would have refused before the run ends it here with an [Error] when it is

@@ -117,10 +117,3 @@ func (i Instruction) Target(pc int) (target int, ok bool) {
 	}
 	return 0, false
 }
-
-// Numbers of the helper functions that translations may call (enum bpf_func_id in linux/bpf.h).
-const (
-	HelperPrandomU32   int32 = 7
-	HelperProcessorID  int32 = 8
-	HelperSkbLoadBytes int32 = 26
-)

@@ -8,10 +8,10 @@ const ReasonEndless Reason = "the program does not end"
 // Run executes the program on the packet and returns the value of R0 at exit. A nil packet is an empty one.
 //
 // Whatever goes wrong is an *Error with the pc: a malformed instruction, a register or a byte of the stack that is read
-// before it is written, an access outside the packet, the SkBuff or the stack, a write to anything but the stack (and the
-// buffer of the ABI Buffer), a jump outside the program, a call of a function that helpers does not list, calls nested
-// deeper than MaxFrames, or more than a million executed instructions plus 16 for each slot. A LoadAbs or LoadInd outside
-// the packet is no error: it ends the program with 0.
+// before it is written, an access outside the packet, the context or the stack, a write to anything but the stack (and the
+// buffer of the ABI Buffer), a jump outside the program, a call of a function that helpers does not list for the ABI, calls
+// nested deeper than MaxFrames, or more than a million executed instructions plus 16 for each slot. A LoadAbs or LoadInd
+// outside the packet is no error: it ends the program with 0.
 //
 // A may_goto goes on until half of the instructions that a run may execute are spent, and jumps from then on.
 //
@@ -75,6 +75,8 @@ type machine struct {
 	abi   ABI
 	sound bool // see Program.sound
 	pkt   *Packet
+	data  []byte // what plain loads reach of the packet
+	base  uint64 // its address
 
 	pc   int    // of the instruction at hand
 	next int    // of the one to follow
@@ -87,8 +89,8 @@ type machine struct {
 
 	frames  [MaxFrames]frame // of the functions that are being executed, the outermost first
 	depth   int              // index of the innermost
-	skb     [SkbSize]byte    // the SkBuff in host order, once it has been asked for
-	skbMade bool
+	ctx     [SkbSize]byte    // the context in host order, once it has been asked for
+	ctxMade bool
 }
 
 // machines saves an allocation a run.
@@ -100,7 +102,7 @@ func (m *machine) run(pkt *Packet) (uint64, error) {
 	m.enter(pkt)
 	m.execute()
 	result, err := m.regs[R0], m.err
-	m.prog, m.pkt, m.err = nil, nil, nil
+	m.prog, m.pkt, m.data, m.err = nil, nil, nil, nil
 	if err != nil {
 		return 0, err
 	}
@@ -115,9 +117,9 @@ func (m *machine) enter(pkt *Packet) {
 	if pkt == nil {
 		pkt = &Packet{}
 	}
-	m.pkt = pkt
+	m.pkt, m.data, m.base = pkt, pkt.Data, dataBase
 	m.pc, m.next, m.done, m.err, m.left = 0, 0, false, nil, m.budget()
-	m.set, m.depth, m.skbMade = 0, 0, false
+	m.set, m.depth, m.ctxMade = 0, 0, false
 	m.frames[0].written = [StackSize / 64]uint64{}
 
 	m.start(R10, m.stackTop())
@@ -126,14 +128,15 @@ func (m *machine) enter(pkt *Packet) {
 		m.start(R1, dataBase)
 		m.start(R2, uint64(len(pkt.Data)))
 		m.start(R3, uint64(pkt.WireLen))
-		m.start(R4, skbBase)
+		m.start(R4, contextBase)
 	case Buffer:
 		m.start(R1, dataBase)
 		m.start(R2, uint64(len(pkt.Data)))
 	case Seccomp:
 		m.start(R1, dataBase)
 	default:
-		m.start(R1, skbBase)
+		m.start(R1, contextBase)
+		m.data = pkt.Data[:pkt.linear()]
 	}
 }
 

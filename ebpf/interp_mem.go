@@ -9,10 +9,11 @@ const ReasonPacketRange Reason = "the access leaves the packet"
 // machine. What lies less than slack in front of a region still counts as an attempt at it. A program that adds as much as
 // regions are apart gets from one into another; machine code, which knows where an address came from, faults there.
 const (
-	dataBase  uint64 = 0x100 << 32 // Packet.Data
-	skbBase   uint64 = 0x200 << 32 // Packet.Skb
-	stackBase uint64 = 0x300 << 32 // the lowest byte of the outermost stack
-	stackStep uint64 = 1 << 32     // from each stack to the next one inside
+	dataBase    uint64 = 0x100 << 32 // Packet.Data; each time that it may have moved, it lies dataStep further
+	dataStep    uint64 = 1 << 32     //
+	contextBase uint64 = 0x200 << 32 // the context
+	stackBase   uint64 = 0x300 << 32 // the lowest byte of the outermost stack
+	stackStep   uint64 = 1 << 32     // from each stack to the next one inside
 
 	slack = 1 << 16
 )
@@ -24,18 +25,33 @@ func (m *machine) bytes(addr uint64, n int) (b []byte, base uint64, at int) {
 	offset := int64(addr - base)
 	reason := ReasonNotPointer
 	switch {
-	case base == dataBase:
-		b, reason = m.pkt.Data, ReasonPacketRange
-	case base == skbBase:
+	case base == m.base:
+		b, reason = m.data, ReasonPacketRange
+	case base == contextBase:
 		b, reason = m.context(), ReasonContextRange
 	case isStack(base) && base <= stackBase+uint64(m.depth)*stackStep:
 		b, reason = m.frameAt(base).stack[:], ReasonStackRange
 	}
 	if offset < 0 || offset > int64(len(b)-n) {
+		if meta := m.metadata(base, offset, n); meta != nil {
+			return meta, base, int(offset)
+		}
 		m.fail(reason, "%d bytes at %#x: offset %d, %d is the size", n, addr, offset, len(b))
 		return nil, base, 0
 	}
 	return b[offset:][:n], base, int(offset)
+}
+
+// hasMeta are the ABIs whose programs see metadata in front of the packet.
+var hasMeta = abis(TC, XDP)
+
+// metadata returns n bytes in front of the packet, where programs can get at them; nil where they are not.
+func (m *machine) metadata(base uint64, offset int64, n int) []byte {
+	at := offset + int64(len(m.pkt.Meta))
+	if base != m.base || at < 0 || offset > int64(-n) || !hasMeta.has(m.abi) {
+		return nil
+	}
+	return m.pkt.Meta[at:][:n]
 }
 
 // isStack reports whether the region is a stack, of a frame that exists or not.
@@ -44,31 +60,14 @@ func isStack(base uint64) bool { return base >= stackBase && base < stackBase+Ma
 // frameAt is the frame that the stack belongs to.
 func (m *machine) frameAt(base uint64) *frame { return &m.frames[(base-stackBase)/stackStep%MaxFrames] }
 
-// context is the SkBuff as bytes.
-func (m *machine) context() []byte {
-	if m.skbMade {
-		return m.skb[:]
-	}
-	skb := m.pkt.Skb
-	if skb == nil {
-		skb = &SkBuff{Len: m.pkt.WireLen}
-	}
-	skb.put(m.skb[:])
-	m.skbMade = true
-	return m.skb[:]
-}
-
-// put writes the struct as the C compiler lays it out, in host order.
-func (s *SkBuff) put(b []byte) {
-	if _, err := binary.Encode(b, binary.NativeEndian, s); err != nil {
-		panic("ebpf: SkBuff is larger than SkbSize")
-	}
-}
-
 // load reads memory.
 func (m *machine) load(addr uint64, info *OpInfo) uint64 {
 	b, base, at := m.bytes(addr, info.Size)
-	if base >= stackBase && b != nil && !m.frameAt(base).isWritten(at, info.Size) {
+	switch {
+	case b == nil || base < contextBase:
+	case base == contextBase && m.holdsPointer(at, info.Size):
+		return m.loadPointer(at, info)
+	case base >= stackBase && !m.frameAt(base).isWritten(at, info.Size):
 		m.fail(ReasonStackUnset, "%d bytes at r10%+d", info.Size, at-StackSize)
 	}
 	v := word(b)
@@ -112,15 +111,19 @@ func (m *machine) store(addr uint64, n int, v uint64) { putWord(m.writable(addr,
 
 // writable returns n bytes that the caller is about to write, all of them.
 func (m *machine) writable(addr uint64, n int) []byte {
-	b, base, at := m.bytes(addr, n)
-	switch {
-	case b == nil:
-		return nil
-	case base >= stackBase:
+	b, base, at := m.target(addr, n)
+	if base >= stackBase && b != nil {
 		m.frameAt(base).markWritten(at, n)
-	case base != dataBase || m.abi != Buffer:
-		m.fail(ReasonReadOnly, "%d bytes at %#x", n, addr)
-		return nil
 	}
 	return b
+}
+
+// target returns n bytes that may be written, with their place; nil with a fault where they may not.
+func (m *machine) target(addr uint64, n int) (b []byte, base uint64, at int) {
+	b, base, at = m.bytes(addr, n)
+	if b != nil && base < stackBase && (base != m.base || m.abi != Buffer) {
+		m.fail(ReasonReadOnly, "%d bytes at %#x", n, addr)
+		return nil, base, at
+	}
+	return b, base, at
 }

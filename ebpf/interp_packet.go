@@ -11,10 +11,10 @@ const (
 // outside of the packet the program ends with 0.
 func (m *machine) loadPacket(offset int32, n int) {
 	switch {
-	case m.abi != Socket:
+	case !m.abi.info().windows:
 		m.fail(ReasonNoPacketLoads, "this is a %s program", m.abi)
 		return
-	case m.get(R6) != skbBase:
+	case m.get(R6) != contextBase:
 		m.fail(ReasonNeedsContext, "r6 is %#x", m.regs[R6])
 		return
 	}

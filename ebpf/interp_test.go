@@ -115,6 +115,16 @@ func TestRun(t *testing.T) {
 		{"load bytes past the end", Socket, packet, loadBytes(7, 4), math.MaxUint64 - 13},
 		{"load bytes past the end zeroes", Socket, packet, loadBytes(7, 4, Load(4, R0, R10, -8)), 0},
 		{"load bytes at a negative offset", Socket, packet, loadBytes(-1, 4), math.MaxUint64 - 13},
+		{"load bytes from LL over the seam", Socket, packet, loadRelative(1, 4, 0, Load(4, R0, R10, -8), ToBE(R0, 32)), 0xbbcc8001},
+		{"load bytes from NET", Socket, packet, loadRelative(1, 4, 1, Load(4, R0, R10, -8), ToBE(R0, 32)), 0x05060708},
+		{"load bytes from NET at the end", Socket, packet, loadRelative(2, 4, 1), 0},
+		{"load bytes from NET past the end", Socket, packet, loadRelative(3, 4, 1), math.MaxUint64 - 13},
+		{"load bytes from NET past the end zeroes", Socket, packet, loadRelative(3, 4, 1, Load(4, R0, R10, -8)), 0},
+		{"load bytes from NET at a negative offset", Socket, packet, loadRelative(-1, 1, 1), math.MaxUint64 - 13},
+		{"load bytes from nowhere", Socket, packet, loadRelative(0, 1, 2), math.MaxUint64 - 13},
+		{"load bytes from LL without one", Socket, &Packet{Data: []byte{1}, NoLink: true}, loadRelative(0, 1, 0), math.MaxUint64 - 13},
+		{"load bytes from LL, 16 bits", Socket, &Packet{Data: make([]byte, 1<<17)}, loadRelative(0xffff, 8, 0), 0},
+		{"load bytes from LL, 17 bits", Socket, &Packet{Data: make([]byte, 1<<17)}, loadRelative(0x10000, 8, 0), math.MaxUint64 - 13},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -135,6 +145,12 @@ func ind(size int, x uint64, k uint32) Program {
 func loadBytes(offset, n int32, then ...Instruction) Program {
 	return join(Program{Mov.Imm(R2, offset), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, n),
 		CallHelper(HelperSkbLoadBytes)}, then, Program{Return()})
+}
+
+// loadRelative calls skb_load_bytes_relative(skb, offset, r10-8, n, start).
+func loadRelative(offset, n, start int32, then ...Instruction) Program {
+	return join(Program{Mov.Imm(R2, offset), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, n), Mov.Imm(R5, start),
+		CallHelper(HelperSkbLoadBytesRelative)}, then, Program{Return()})
 }
 
 // Every way to go wrong, with the place of it.
@@ -186,6 +202,7 @@ func TestRunFaults(t *testing.T) {
 		{"local call", User, Program{{Op: OpCall, Src: CallKindLocal, Imm: HelperPrandomU32}}, ReasonJumpRange, 0},
 		{"load bytes in a user program", User, loadBytes(0, 4), ReasonCall, 4},
 		{"load no bytes", Socket, loadBytes(0, 0), ReasonCall, 4},
+		{"load bytes from NET in a user program", User, loadRelative(0, 4, 1), ReasonCall, 5},
 		{"load bytes over the top of the stack", Socket, loadBytes(0, 9), ReasonStackRange, 4},
 	}
 	for _, tt := range tests {

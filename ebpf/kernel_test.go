@@ -119,8 +119,12 @@ func (g *generator) random() {
 	case k < 19:
 		g.packet()
 	default:
-		g.Emit(Mov.Reg(R1, R6), Mov.Imm(R2, int32(g.IntN(50))), Mov.Reg(R3, R10), Add.Imm(R3, -32),
-			Mov.Imm(R4, int32(g.IntN(32)+1)), CallHelper(HelperSkbLoadBytes))
+		offset, helper := int32(g.IntN(80)), []int32{HelperSkbLoadBytes, HelperSkbLoadBytesRelative}[g.IntN(2)]
+		if g.IntN(16) == 0 {
+			offset = []int32{-1, -0x200000, 0xffff, 0x10000, 1<<31 - 1}[g.IntN(5)]
+		}
+		g.Emit(Mov.Reg(R1, R6), Mov.Imm(R2, offset), Mov.Reg(R3, R10), Add.Imm(R3, -32),
+			Mov.Imm(R4, int32(g.IntN(32)+1)), Mov.Imm(R5, int32(g.IntN(2))), CallHelper(helper))
 		g.fill(scalars[1:6])
 	}
 }

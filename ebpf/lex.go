@@ -24,6 +24,17 @@ type lexer struct {
 	err   *Error
 }
 
+// byteOrderMark may stand at the start of a text. Columns are counted behind it.
+const byteOrderMark = "\ufeff"
+
+func newLexer(text []byte) lexer {
+	l := lexer{text: blankBlocks(text)}
+	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
+		l.after = len(byteOrderMark)
+	}
+	return l
+}
+
 // nextLine goes to the next line; false at the end of the text.
 func (l *lexer) nextLine() bool {
 	if l.after >= len(l.text) {
@@ -59,10 +70,12 @@ func blankBlocks(text []byte) []byte {
 		return text
 	}
 	text = bytes.Clone(text)
+	end := 0 // of the line that at is in
 	for at := 0; at < len(text); {
-		end := len(text)
-		if n := bytes.IndexByte(text[at:], '\n'); n >= 0 {
-			end = at + n + 1
+		if at >= end {
+			if end = len(text); bytes.IndexByte(text[at:], '\n') >= 0 {
+				end = at + bytes.IndexByte(text[at:], '\n') + 1
+			}
 		}
 		open := bytes.Index(text[at:end], []byte("/*"))
 		if open < 0 || comment(text[at:at+open]) < open {
@@ -108,6 +121,15 @@ func (l *lexer) found() string {
 	return strconv.Quote(string(rest[:n]))
 }
 
+// quoted makes a word fit for a message: printable and short.
+func quoted(word string) string {
+	const most = 40
+	if len(word) > most {
+		return strconv.Quote(word[:most]) + "..."
+	}
+	return strconv.Quote(word)
+}
+
 func isDigit(c byte) bool  { return c-'0' < 10 }
 func isLetter(c byte) bool { return (c|0x20)-'a' < 26 }
 
@@ -125,12 +147,15 @@ func hexValue(c byte) (v byte, ok bool) {
 	return 0, false
 }
 
-// peek skips spaces and returns the next character; 0 at the end of the line.
+// peek skips spaces and returns the next character; 0 at the end of the line. A character that is 0 is not read as one.
 func (l *lexer) peek() byte {
 	for l.pos < l.end {
 		switch c := l.text[l.pos]; c {
 		case ' ', '\t', '\r':
 			l.pos++
+		case 0:
+			l.fail(ReasonSyntax, l.pos, "a byte of 0, which no text has")
+			l.pos = l.end
 		default:
 			return c
 		}

@@ -109,6 +109,14 @@ type OpInfo struct {
 	Signed bool   // the load extends the sign
 }
 
+// bits is the width of an operation or a comparison.
+func (i *OpInfo) bits() int {
+	if i.Wide {
+		return 64
+	}
+	return 32
+}
+
 // aluRows are the operations that come in all four forms: 32 and 64 bits, constant and register.
 var aluRows = []struct {
 	op         ALUOp

@@ -47,18 +47,21 @@ func Fprint(w io.Writer, p Program, d Dialect) error {
 
 // AppendText appends to b what Print returns.
 func AppendText(b []byte, p Program, d Dialect) []byte {
+	for pc := 0; pc < len(p); {
+		line, slots := p.appendNumbered(b, pc, d)
+		b = append(line, '\n')
+		pc += slots
+	}
+	return b
+}
+
+// appendNumbered appends a line of the listing, without its end.
+func (p Program) appendNumbered(b []byte, pc int, d Dialect) (line []byte, slots int) {
 	width, after := 8, ":\t"
 	if d == Xlated {
 		width, after = 4, ": "
 	}
-	for pc := 0; pc < len(p); {
-		b = appendPadded(b, pc, width)
-		b = append(b, after...)
-		text, slots := p.appendLine(b, pc, d)
-		b = append(text, '\n')
-		pc += slots
-	}
-	return b
+	return p.appendLine(append(appendPadded(b, pc, width), after...), pc, d)
 }
 
 // appendPadded appends the number, with spaces before it up to the width.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Caret shows each fault of the text that the error holds, with its line and a mark under its place:
@@ -31,27 +33,48 @@ func Caret(text []byte, err error) string {
 
 func (e Errors) caret(text []byte) string {
 	var b strings.Builder
-	lines := strings.Split(string(text), "\n")
+	lines := strings.Split(strings.TrimPrefix(string(text), byteOrderMark), "\n")
 	for _, one := range e {
 		fmt.Fprintln(&b, one)
 		if one.Line < 1 || one.Line > len(lines) {
 			continue
 		}
-		line := strings.TrimSuffix(lines[one.Line-1], "\r")
-		fmt.Fprintf(&b, "%5d | %s\n%5s | %s^\n", one.Line, line, "", indent(line, one.Column))
+		before, after := clip(strings.TrimSuffix(lines[one.Line-1], "\r"), max(one.Column-1, 0))
+		fmt.Fprintf(&b, "%5d | %s%s\n%5s | %s^\n", one.Line, showable(before), showable(after), "", strings.Map(blankOut, before))
 	}
 	return b.String()
 }
 
-// indent is as wide as what stands before the column, whatever the width of a tab.
-func indent(line string, column int) string {
-	before := line[:min(max(column-1, 0), len(line))]
+// clip splits a line at an index, and cuts off what is too far away.
+func clip(line string, at int) (before, after string) {
+	const near = 60 // bytes
+	at = min(at, len(line))
+	before, after = line[:at], line[at:]
+	if len(before) > near {
+		before = "..." + before[len(before)-near:]
+	}
+	if len(after) > near {
+		after = after[:near] + "..."
+	}
+	return before, after
+}
+
+// showable replaces what would not show, tabs excepted.
+func showable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return r
+		if r != '\t' && !unicode.IsPrint(r) {
+			return utf8.RuneError
 		}
-		return ' '
-	}, before)
+		return r
+	}, s)
+}
+
+// blankOut keeps tabs, so that the caret stands below what it points at.
+func blankOut(r rune) rune {
+	if r == '\t' {
+		return r
+	}
+	return ' '
 }
 
 // didYouMean is the end of a message about a word that is none: the nearest of the names, if it is near.

@@ -1,6 +1,8 @@
 package jit
 
 import (
+	"slices"
+
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
@@ -33,7 +35,7 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 		c.at[pc] = c.newLabel()
 	}
 	c.exit, c.fault = c.newLabel(), c.newLabel()
-	skb := usesSkb(p)
+	skb := usesSkb(facts)
 	top, check, wrong := c.newLabel(), c.newLabel(), c.newLabel()
 
 	c.enter()
@@ -57,15 +59,9 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	return code, starts
 }
 
-// usesSkb reports whether the program looks at its fourth argument.
-func usesSkb(p ebpf.Program) bool {
-	for _, ins := range p {
-		if ins.Src == ebpf.R4 || ins.Dst == ebpf.R4 {
-			return true
-		}
-	}
-	return false
-}
+// usesSkb reports whether the program looks at what its fourth argument points at. A pointer that is never followed may be
+// anything: Check lets nobody return it or compare it.
+func usesSkb(facts *ebpf.Facts) bool { return slices.Contains(facts.Access, ebpf.ContextMemory) }
 
 // enter sets up the registers of the loop. RDI holds the block of arguments.
 func (c *compiler) enter() {

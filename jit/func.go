@@ -85,7 +85,7 @@ func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := newFunc(p)
+	f := newFunc(p, facts)
 	f.code, f.starts = sealed, starts
 	f.vectors.make = vectorMaker(p, facts, abi)
 	f.cleanup = runtime.AddCleanup(f, (*pages).free, sealed)
@@ -98,7 +98,7 @@ func New(p ebpf.Program) (*Func, error) {
 	f, err := Compile(p)
 	var unavailable *UnavailableError
 	if errors.As(err, &unavailable) {
-		return interpreted(p, err), nil
+		return interpreted(p, err)
 	}
 	return f, err
 }
@@ -112,18 +112,22 @@ const (
 )
 
 // newFunc makes a Func for the program, without anything to run yet.
-func newFunc(p ebpf.Program) *Func {
-	f := &Func{skb: usesSkb(p), batch: min(max(batchInsns/len(p), batchMin), batchMax)}
+func newFunc(p ebpf.Program, facts *ebpf.Facts) *Func {
+	f := &Func{skb: usesSkb(facts), batch: min(max(batchInsns/len(p), batchMin), batchMax)}
 	f.seed.Store(rand.Uint64())
 	f.users.Store(1)
 	return f
 }
 
 // interpreted makes a Func that interprets a copy of the program.
-func interpreted(p ebpf.Program, why error) *Func {
-	f := newFunc(p)
+func interpreted(p ebpf.Program, why error) (*Func, error) {
+	facts, err := ebpf.Check(p, ebpf.User)
+	if err != nil {
+		return nil, err
+	}
+	f := newFunc(p, facts)
 	f.slow, f.why = ebpf.Prepare(slices.Clone(p), ebpf.User), why
-	return f
+	return f, nil
 }
 
 // Why returns the reason for which the Func interprets its program; nil if it runs machine code.

@@ -69,6 +69,28 @@ func TestBatchSizes(t *testing.T) {
 	}
 }
 
+// A program that has another use for r4 needs no properties, also where it is interpreted.
+func TestUsesSkb(t *testing.T) {
+	tests := []struct {
+		name string
+		want bool
+		emit []ebpf.Instruction
+	}{
+		{"reads a field", true, []ebpf.Instruction{ebpf.Load(4, ebpf.R0, ebpf.R4, ebpf.SkbMark)}},
+		{"reads a field through a copy", true, []ebpf.Instruction{ebpf.Mov.Reg(ebpf.R1, ebpf.R4), ebpf.Load(4, ebpf.R0, ebpf.R1, 0)}},
+		{"overwrites r4", false, []ebpf.Instruction{ebpf.Mov.Imm(ebpf.R4, 7), ebpf.Mov.Reg(ebpf.R0, ebpf.R4)}},
+		{"moves r4", false, []ebpf.Instruction{ebpf.Mov.Reg(ebpf.R5, ebpf.R4), ebpf.Mov.Imm(ebpf.R0, 7)}},
+		{"does not name r4", false, []ebpf.Instruction{ebpf.Mov.Imm(ebpf.R0, 7)}},
+	}
+	for _, test := range tests {
+		p := append(ebpf.Program(test.emit), ebpf.Return())
+		slow, err := interpreted(p, nil)
+		require.NoError(t, err, test.name)
+		require.Equal(t, test.want, slow.UsesSkb(), test.name)
+		require.Equal(t, test.want, compiled(t, p).UsesSkb(), test.name)
+	}
+}
+
 func TestBatchProperties(t *testing.T) {
 	f := compiled(t, build(func(b *ebpf.Builder) {
 		b.Emit(ebpf.Load(4, ebpf.R0, ebpf.R4, ebpf.SkbMark), ebpf.Add.Reg(ebpf.R0, ebpf.R3), ebpf.Return())
@@ -251,7 +273,8 @@ func TestHelpersInPlace(t *testing.T) {
 
 // TestInterpretedFuncDoesTheSame runs a Func without code, as other platforms have it.
 func TestInterpretedFuncDoesTheSame(t *testing.T) {
-	f := interpreted(tcp(), &UnavailableError{Op: "test", Err: errors.ErrUnsupported})
+	f, err := interpreted(tcp(), &UnavailableError{Op: "test", Err: errors.ErrUnsupported})
+	require.NoError(t, err)
 	buf, descs := packets(300, 60)
 	verdicts := make([]uint32, 300)
 	require.NoError(t, f.RunBatch(buf, descs, nil, verdicts))
@@ -265,7 +288,8 @@ func TestInterpretedFuncDoesTheSame(t *testing.T) {
 	require.ErrorContains(t, f.Why(), "no JIT here: test")
 	require.NoError(t, f.Close())
 
-	wild := interpreted(ebpf.Program{ebpf.Load(1, ebpf.R0, ebpf.R1, 60), ebpf.Return()}, nil)
+	wild, err := interpreted(ebpf.Program{ebpf.Load(1, ebpf.R0, ebpf.R1, 60), ebpf.Return()}, nil)
+	require.NoError(t, err)
 	require.Equal(t, &FaultError{Packet: 0, PC: 0}, wild.RunBatch(buf, descs[:1], nil, verdicts))
 	_, err = wild.Run(&ebpf.Packet{Data: buf[:60]})
 	require.Equal(t, &FaultError{Packet: 0, PC: 0}, err)

@@ -105,7 +105,9 @@ func TestVectorReasons(t *testing.T) {
 	})
 	t.Run("interpreted", func(t *testing.T) {
 		cause := &UnavailableError{Op: "test", Err: errors.ErrUnsupported}
-		lanes, why := interpreted(tcp(), cause).Vector()
+		f, err := interpreted(tcp(), cause)
+		require.NoError(t, err)
+		lanes, why := f.Vector()
 		require.Equal(t, 1, lanes)
 		require.Equal(t, cause, why)
 	})

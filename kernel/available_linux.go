@@ -9,7 +9,7 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
-// Available says whether LoadSocket and Filter.Run work here: nil, or an *UnavailableError. It tries once and remembers.
+// Available says whether Load and Filter.Run work here: nil, or an *UnavailableError. It tries once and remembers.
 func Available() error { return available() }
 
 // ClassicAvailable says the same of AttachClassic and CheckClassic.
@@ -32,7 +32,7 @@ func unavailable(op, need string, err error) error {
 }
 
 func tryExtended() error {
-	f, err := LoadSocket(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 0), ebpf.Return()}, "")
+	f, err := Load(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 0), ebpf.Return()}, LoadOptions{})
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,8 @@ func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailab
 
 // What it takes to ask.
 const (
-	needExtended = "Linux 4.12, and root or CAP_BPF"
-	needClassic  = "Linux, with AF_UNIX sockets allowed"
-	needSeccomp  = "Linux 5.0, for verdicts on x86-64 and outside of other seccomp filters"
+	needClassic = "Linux, with AF_UNIX sockets allowed"
+	needSeccomp = "Linux 5.0, for verdicts on x86-64 and outside of other seccomp filters"
 )
 
 // TooLongError says that packet data do not fit through this way into the kernel.
@@ -39,6 +38,15 @@ type TooLongError struct {
 
 func (e *TooLongError) Error() string {
 	return fmt.Sprintf("%d bytes of packet data, the limit is %d", e.Len, e.Limit)
+}
+
+// TooShortError says that packet data are less than what this way into the kernel takes.
+type TooShortError struct {
+	Len, Limit int // bytes
+}
+
+func (e *TooShortError) Error() string {
+	return fmt.Sprintf("%d bytes of packet data, it takes %d", e.Len, e.Limit)
 }
 
 // SlotError says that a slot cannot be handed to the kernel unaltered: it sets fields that its opcode does not have, or

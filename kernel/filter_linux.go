@@ -1,127 +1,81 @@
 package kernel
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	cilium "github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/rlimit"
-	"golang.org/x/sys/unix"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
-// Filter is an extended program inside the kernel, as a socket filter. It holds a file descriptor until it is closed. It is
-// not safe for concurrent use, because all runs share one buffer; several Filters are.
+// Filter is an extended program inside the kernel. It holds a file descriptor until it is closed. It is not safe for
+// concurrent use, because all runs share one buffer; several Filters are.
 type Filter struct {
 	prog  *cilium.Program
-	frame [headerLen + MaxData]byte
+	kind  Type
+	frame []byte
 	skb   [ebpf.SkbMark + 4]byte // the fields of struct __sk_buff that a run sets
+	xdp   [xdpSize]byte          // struct xdp_md
 }
 
-// LoadSocket loads a program of the ABI ebpf.Socket. A refusal is a *VerifierError or a *SlotError, a kernel that cannot
-// be asked an *UnavailableError. The licence may be empty; "GPL" opens helpers that no translation needs.
-func LoadSocket(p ebpf.Program, licence string) (*Filter, error) {
-	if err := switchedOff(); err != nil {
-		return nil, err
-	}
-	breathe()
-	liftMemlock()
-	insns, err := instructions(p)
-	if err != nil {
-		return nil, err
-	}
-	prog, err := cilium.NewProgram(&cilium.ProgramSpec{
-		Type:         cilium.SocketFilter,
-		Instructions: insns,
-		License:      licence,
-	})
-	if err != nil {
-		return nil, loadError(err)
-	}
-	return &Filter{prog: prog}, nil
-}
+// Offsets in struct xdp_md of linux/bpf.h, and its size.
+const (
+	xdpDataEnd = 4
+	xdpSize    = 24
+)
 
-// liftMemlock lifts the limit on locked memory, which kernels before 5.11 charge programs against. Whether it had to, the
-// loading will tell: there is no error to report here.
-var liftMemlock = sync.OnceFunc(func() { _ = rlimit.RemoveMemlock() })
+// Type is what the program was loaded as.
+func (f *Filter) Type() Type { return f.kind }
 
-// hostOrder is the byte order of this machine, as the loader knows it: it does not recognise binary.NativeEndian, and
-// would read every register as r0.
-var hostOrder = func() binary.ByteOrder {
-	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		return binary.BigEndian
-	}
-	return binary.LittleEndian
-}()
-
-// instructions converts a program for the loader. The loader clears fields of which it knows no use (off of arithmetic,
-// for one), and the kernel would then take what it should have refused: the way back shows it.
-func instructions(p ebpf.Program) (asm.Instructions, error) {
-	raw := ebpf.Encode(p, hostOrder)
-	insns, err := asm.AppendInstructions(nil, bytes.NewReader(raw), hostOrder, "linux")
-	if err != nil {
-		return nil, &SlotError{PC: -1, Err: err}
-	}
-	var back bytes.Buffer
-	if err := insns.Marshal(&back, hostOrder); err != nil {
-		return nil, &SlotError{PC: back.Len() / ebpf.SlotSize, Err: err}
-	}
-	for i, b := range back.Bytes() {
-		if b != raw[i] {
-			return nil, &SlotError{PC: i / ebpf.SlotSize}
-		}
-	}
-	return insns, nil
-}
-
-// loadError sorts the loader's errors into refusals and obstacles.
-func loadError(err error) error {
-	var refused *cilium.VerifierError
-	if errors.As(err, &refused) && len(refused.Log) > 0 {
-		return refusal(refused.Log, refused.Cause)
-	}
-	if obstacle := obstacleTo("load a socket filter", err); obstacle != nil {
-		return obstacle
-	}
-	return refusal(nil, err)
-}
-
-// obstacleTo returns an *UnavailableError for what any program would meet, nil for other errors.
-func obstacleTo(op string, err error) error {
-	for _, known := range []error{unix.EPERM, unix.ENOSYS, cilium.ErrNotSupported} {
-		if errors.Is(err, known) {
-			return &UnavailableError{Op: op, Need: needExtended, Err: known}
-		}
-	}
-	return nil
-}
+// View is the view of its type.
+func (f *Filter) View(pkt *cbpf.Packet) cbpf.Packet { return f.kind.View(pkt) }
 
 // Run returns the verdict on a packet that has data and nothing else: RunPacket with Meta zero.
 func (f *Filter) Run(data []byte) (uint32, error) {
 	return f.RunPacket(&cbpf.Packet{Data: data})
 }
 
-// RunPacket returns the verdict of the program on View(pkt). Data longer than MaxData are a *TooLongError.
+// RunPacket returns the low 32 bits of r0 after a run of the program on View(pkt). Data longer than Type.MaxData are a
+// *TooLongError, shorter than Type.MinData a *TooShortError. Programs of a type that has no test-runs get an
+// *UnavailableError.
 func (f *Filter) RunPacket(pkt *cbpf.Packet) (uint32, error) {
 	frame, err := f.fill(pkt)
 	if err != nil {
 		return 0, err
 	}
-	opts := cilium.RunOptions{Data: frame}
-	if pkt.Meta.Mark != 0 {
-		hostOrder.PutUint32(f.skb[ebpf.SkbMark:], pkt.Meta.Mark)
-		opts.Context = f.skb[:]
+	return f.run(cilium.RunOptions{Data: frame, Context: f.context(pkt)})
+}
+
+// RunSplit is RunPacket for XDPFrags, with no more than the first bytes of the packet, linear in number, between data and
+// data_end; they must be at least 14. Needs Linux 6.18; older kernels have always as much there as fits.
+func (f *Filter) RunSplit(pkt *cbpf.Packet, linear int) (uint32, error) {
+	if f.kind != XDPFrags {
+		return 0, fmt.Errorf("a %s finds packets in one piece", f.kind)
 	}
+	frame, err := f.fill(pkt)
+	if err != nil {
+		return 0, err
+	}
+	hostOrder.PutUint32(f.xdp[xdpDataEnd:], uint32(min(linear, len(frame))))
+	return f.run(cilium.RunOptions{Data: frame, Context: f.xdp[:]})
+}
+
+// context makes the struct __sk_buff of a run; nil where it would be all zero.
+func (f *Filter) context(pkt *cbpf.Packet) any {
+	if f.kind == XDP || f.kind == XDPFrags || pkt.Meta.Mark == 0 {
+		return nil
+	}
+	hostOrder.PutUint32(f.skb[ebpf.SkbMark:], pkt.Meta.Mark)
+	return f.skb[:]
+}
+
+func (f *Filter) run(opts cilium.RunOptions) (uint32, error) {
 	verdict, err := f.prog.Run(&opts)
 	if err != nil {
-		return 0, runError(err)
+		return 0, f.runError(err)
 	}
 	return verdict, nil
 }
@@ -135,29 +89,39 @@ func (f *Filter) Bench(data []byte, repeat uint32) (time.Duration, error) {
 	}
 	_, each, err := f.prog.Benchmark(frame, int(repeat), nil)
 	if err != nil {
-		return 0, runError(err)
+		return 0, f.runError(err)
 	}
 	return each, nil
 }
 
-// fill lays the packet into the buffer, behind its Ethernet header. The kernel pulls that header off: the program sees
-// data from offset 0.
-func (f *Filter) fill(pkt *cbpf.Packet) (frame []byte, err error) {
-	if len(pkt.Data) > MaxData {
-		return nil, &TooLongError{Len: len(pkt.Data), Limit: MaxData}
+// fill lays the packet into the buffer, for some types behind an Ethernet header. The kernel pulls that header off: the
+// program sees data from offset 0.
+func (f *Filter) fill(pkt *cbpf.Packet) ([]byte, error) {
+	n := len(pkt.Data)
+	switch {
+	case !f.kind.Runs():
+		return nil, &UnavailableError{Op: "run a " + f.kind.String(), Need: "its hook", Err: errors.New("the kernel has no test-runs of it")}
+	case n > f.kind.MaxData():
+		return nil, &TooLongError{Len: n, Limit: f.kind.MaxData()}
+	case n < f.kind.MinData(pkt.Data):
+		return nil, &TooShortError{Len: n, Limit: f.kind.MinData(pkt.Data)}
 	}
-	head := headers[packetType(pkt.Meta.PktType)]
-	n := copy(f.frame[:], head[:])
-	n += copy(f.frame[n:], pkt.Data)
-	return f.frame[:n], nil
+	f.frame = f.frame[:0]
+	if types[f.kind].view == viewPulled {
+		head := pulledHeader(pkt)
+		f.frame = append(f.frame, head[:]...)
+	}
+	f.frame = append(f.frame, pkt.Data...)
+	return f.frame, nil
 }
 
-func runError(err error) error {
-	if obstacle := obstacleTo("run a socket filter", err); obstacle != nil {
+func (f *Filter) runError(err error) error {
+	op := "run a " + f.kind.String()
+	if obstacle := obstacleTo(op, f.kind, err); obstacle != nil {
 		return obstacle
 	}
-	return fmt.Errorf("run a socket filter: %w", err)
+	return fmt.Errorf("%s: %w", op, err)
 }
 
-// Close takes the program out of the kernel.
+// Close gives the program up. The kernel keeps it as long as it is attached or pinned.
 func (f *Filter) Close() error { return f.prog.Close() }

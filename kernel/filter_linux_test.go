@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"encoding/binary"
 	"testing"
 
@@ -15,7 +14,7 @@ import (
 
 func loadSocket(t testing.TB, p ebpf.Program) *Filter {
 	t.Helper()
-	f, err := LoadSocket(p, "")
+	f, err := Load(p, LoadOptions{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f
@@ -63,7 +62,7 @@ func TestViewFields(t *testing.T) {
 			for i, pkt := range packets {
 				got, err := f.RunPacket(&pkt)
 				require.NoError(t, err)
-				require.Equal(t, field.want(View(&pkt)), got, "packet %d", i)
+				require.Equal(t, field.want(f.View(&pkt)), got, "packet %d", i)
 			}
 		})
 	}
@@ -117,7 +116,7 @@ func TestFilterLoads(t *testing.T) {
 
 			// The interpreter of classic programs, run on the view, reads the same.
 			op := map[int]uint16{1: cbpf.OpLdAbsB, 2: cbpf.OpLdAbsH, 4: cbpf.OpLdAbsW}[test.size]
-			view := View(&cbpf.Packet{Data: data})
+			view := SocketFilter.View(&cbpf.Packet{Data: data})
 			classic, err := cbpf.Run(cbpf.Program{{Op: op, K: test.k}, {Op: cbpf.OpRetA}}, &view)
 			require.NoError(t, err)
 			require.Equal(t, test.want, classic)
@@ -126,7 +125,7 @@ func TestFilterLoads(t *testing.T) {
 }
 
 // Every slot reaches the kernel unaltered: instructions that older loaders drop parts of do what they should.
-func TestLoadSocketFaithful(t *testing.T) {
+func TestLoadFaithful(t *testing.T) {
 	requireExtended(t)
 	with := func(i ebpf.Instruction, off int16) ebpf.Instruction { i.Off = off; return i }
 	set := ebpf.Mov.Imm
@@ -158,7 +157,7 @@ func TestLoadSocketFaithful(t *testing.T) {
 }
 
 // The kernel gives back what it was given, where it has no cause to rewrite.
-func TestLoadSocketXlated(t *testing.T) {
+func TestLoadXlated(t *testing.T) {
 	requireExtended(t)
 	signed := ebpf.Mov.Reg(ebpf.R0, ebpf.R1)
 	signed.Off = 32
@@ -171,15 +170,9 @@ func TestLoadSocketXlated(t *testing.T) {
 		{Op: ebpf.OpJumpLong, Imm: -2},
 	}
 	f := loadSocket(t, p)
-	info, err := f.prog.Info()
+	info, err := f.Info()
 	require.NoError(t, err)
-	insns, err := info.Instructions()
-	require.NoError(t, err)
-	var raw bytes.Buffer
-	require.NoError(t, insns.Marshal(&raw, hostOrder))
-	xlated, err := ebpf.Decode(raw.Bytes(), hostOrder)
-	require.NoError(t, err)
-	require.Equal(t, p, xlated)
+	require.Equal(t, p, info.Xlated)
 }
 
 func TestFilterTooLong(t *testing.T) {
@@ -221,7 +214,7 @@ func TestFilterRunsApart(t *testing.T) {
 
 func TestFilterClosed(t *testing.T) {
 	requireExtended(t)
-	f, err := LoadSocket(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 0), ebpf.Return()}, "GPL")
+	f, err := Load(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 0), ebpf.Return()}, LoadOptions{Licence: "GPL"})
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	_, err = f.Run(nil)

@@ -27,14 +27,35 @@ func Available() error { return notLinux("run an extended program", needExtended
 // ClassicAvailable returns an *UnavailableError.
 func ClassicAvailable() error { return notLinux("run a classic program", needClassic) }
 
-// LoadSocket returns an *UnavailableError.
-func LoadSocket(ebpf.Program, string) (*Filter, error) { return nil, Available() }
+// Load returns an *UnavailableError.
+func Load(ebpf.Program, LoadOptions) (*Filter, error) { return nil, Available() }
+
+// Verify returns an *UnavailableError.
+func Verify(ebpf.Program, LoadOptions) (Stats, error) { return Stats{}, Available() }
+
+// Type is the zero Type.
+func (*Filter) Type() Type { return 0 }
+
+// View is the view of a socket filter.
+func (*Filter) View(pkt *cbpf.Packet) cbpf.Packet { return SocketFilter.View(pkt) }
+
+// Log is empty.
+func (*Filter) Log() string { return "" }
+
+// Stats are not had.
+func (*Filter) Stats() (Stats, bool) { return Stats{}, false }
+
+// Info returns an *UnavailableError.
+func (*Filter) Info() (*Info, error) { return nil, Available() }
 
 // Run returns an *UnavailableError.
 func (*Filter) Run([]byte) (uint32, error) { return 0, Available() }
 
 // RunPacket returns an *UnavailableError.
 func (*Filter) RunPacket(*cbpf.Packet) (uint32, error) { return 0, Available() }
+
+// RunSplit returns an *UnavailableError.
+func (*Filter) RunSplit(*cbpf.Packet, int) (uint32, error) { return 0, Available() }
 
 // Bench returns an *UnavailableError.
 func (*Filter) Bench([]byte, uint32) (time.Duration, error) { return 0, Available() }

@@ -88,7 +88,7 @@ func TestFarJumpAgreesWithTheKernel(t *testing.T) {
 	for extra := range 12 {
 		p := cbpf.Program{ins(cbpf.OpJa, 0, 0, uint32(long+extra))}
 		p = append(p, times(long, ins(cbpf.OpLdxMSH, 0, 0, 0), nops(extra, ret(0))...)...)
-		warned := slices.ContainsFunc(cbpf.Warnings(p), func(w cbpf.Warning) bool { return w.Reason == cbpf.WarnFarJump })
+		warned := slices.ContainsFunc(cbpf.Warnings(p), func(w cbpf.Warning) bool { return w.Reason == cbpf.ReasonWarnFarJump })
 		require.Equal(t, errors.Is(CheckClassic(p), ReasonRefused), warned, "%d instructions more", extra)
 		require.Equal(t, extra > 7, warned)
 	}

@@ -6,34 +6,31 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// The registers of the plain translation, as in the kernel's own (bpf_convert_filter in net/core/filter.c).
-const (
-	regA   = ebpf.R0
-	regX   = ebpf.R7
-	regTmp = ebpf.R5 // never live from one classic instruction to the next
-)
-
 // emitter is the plain translation at work: one classic instruction at a time, in program order.
 type emitter struct {
 	access
-	target  Target
-	prog    cbpf.Program
-	b       ebpf.Builder
-	paths   paths
-	at      []ebpf.Label // of each pc that is reached
-	drop    ebpf.Label   // the common end with verdict 0
-	dropped bool         // something goes there
-	stack   int          // bytes of stack in use
+	registers
+	target     Target
+	prog       cbpf.Program
+	b          *ebpf.Builder
+	paths      paths
+	at         []ebpf.Label // of each pc that is reached
+	drop       ebpf.Label   // the common end with verdict 0
+	dropped    bool         // something goes there
+	dropPlaced bool         // it stands in front already
+	stack      int          // bytes of stack in use
 }
 
-func newEmitter(p cbpf.Program, t Target, paths paths, a access) *emitter {
-	e := &emitter{access: a, target: t, prog: p, paths: paths, at: make([]ebpf.Label, len(p))}
+// newEmitter makes an emitter that writes to b, which may hold other code already. p is valid for the target.
+func newEmitter(b *ebpf.Builder, p cbpf.Program, paths paths, opts Options) *emitter {
+	a := targets[opts.Target].access(p, paths, opts)
+	e := &emitter{access: a, registers: a.holds(), target: opts.Target, prog: p, b: b, paths: paths, at: make([]ebpf.Label, len(p))}
 	for pc := range p {
 		if paths.reached(pc) {
-			e.at[pc] = e.b.NewLabel()
+			e.at[pc] = b.NewLabel()
 		}
 	}
-	e.drop = e.b.NewLabel()
+	e.drop = b.NewLabel()
 	return e
 }
 
@@ -43,11 +40,29 @@ func isExtension(info *cbpf.OpInfo, ins bpf.RawInstruction) bool {
 	return ext && info.Form == cbpf.FormAbs
 }
 
-// emit translates the whole program into e.b.
+// translate translates the whole program at a level of optimisation.
+func (e *emitter) translate(level int) error {
+	if level > 0 {
+		if done, err := e.optimized(level); done || err != nil {
+			return err
+		}
+	}
+	return e.emit()
+}
+
+// emit translates the whole program plainly.
 func (e *emitter) emit() error {
 	e.b.Origin(NoPC)
 	e.entry(e)
-	e.b.Emit(ebpf.Mov.Imm32(regA, 0), ebpf.Mov.Imm32(regX, 0))
+	return e.body()
+}
+
+// body translates the program but for the entry: what the arguments hold is where entry puts it. Code in front may fall or
+// jump into it, and whatever is in the other registers does not matter. Every path through it ends the program.
+func (e *emitter) body() error {
+	e.b.Origin(NoPC)
+	e.begin(e)
+	e.b.Emit(ebpf.Mov.Imm32(e.regA, 0), ebpf.Mov.Imm32(e.regX, 0))
 	for pc, ins := range e.prog {
 		if !e.paths.reached(pc) {
 			continue
@@ -61,12 +76,17 @@ func (e *emitter) emit() error {
 			return err
 		}
 	}
-	if e.dropped {
+	e.end()
+	return nil
+}
+
+// end emits the common end with verdict 0, if something goes there and it does not stand somewhere already.
+func (e *emitter) end() {
+	if e.dropped && !e.dropPlaced {
 		e.b.Origin(NoPC)
 		e.b.Place(e.drop)
-		e.b.Emit(ebpf.Mov.Imm32(regA, 0), ebpf.Return())
+		e.returns(0)
 	}
-	return nil
 }
 
 // insn translates one instruction.
@@ -74,51 +94,51 @@ func (e *emitter) insn(pc int, ins bpf.RawInstruction) error {
 	info := cbpf.Info(ins.Op)
 	switch info.Form {
 	case cbpf.FormNone:
-		e.registers(info)
+		e.move(info)
 	case cbpf.FormImm:
 		e.immediate(info, ins.K)
 	case cbpf.FormX:
 		if info.Fn == cbpf.Div || info.Fn == cbpf.Mod {
-			e.dropIf(ebpf.JEq.Imm32(regX, 0))
+			e.dropIf(ebpf.JEq.Imm32(e.regX, 0))
 		}
-		e.b.Emit(ebpf.ALUOp(info.Fn).Reg32(regA, regX))
+		e.b.Emit(ebpf.ALUOp(info.Fn).Reg32(e.regA, e.regX))
 	case cbpf.FormMem:
 		e.scratch(info, ins.K)
 	case cbpf.FormLen:
-		e.length(e, destination(info))
+		e.length(e, e.destination(info))
 	case cbpf.FormAbs, cbpf.FormInd, cbpf.FormMSH:
 		return e.load(pc, info, ins.K)
 	case cbpf.FormJump:
 		e.jump(pc, pc+1+int(ins.K))
 	case cbpf.FormCondK:
-		e.branch(pc, ebpf.JumpOp(info.Fn).Imm32(regA, ins.K), ins)
+		e.branch(pc, ebpf.JumpOp(info.Fn).Imm32(e.regA, ins.K), ins)
 	case cbpf.FormCondX:
-		e.branch(pc, ebpf.JumpOp(info.Fn).Reg32(regA, regX), ins)
+		e.branch(pc, ebpf.JumpOp(info.Fn).Reg32(e.regA, e.regX), ins)
 	case cbpf.FormRetK:
-		e.b.Emit(ebpf.Mov.Imm32(regA, ins.K), ebpf.Return())
+		e.returns(ins.K)
 	case cbpf.FormRetA:
-		e.b.Emit(ebpf.Return())
+		e.returnsA()
 	}
 	return nil
 }
 
 // destination is the register that the instruction writes.
-func destination(info *cbpf.OpInfo) ebpf.Register {
+func (e *emitter) destination(info *cbpf.OpInfo) ebpf.Register {
 	if info.Writes == cbpf.X {
-		return regX
+		return e.regX
 	}
-	return regA
+	return e.regA
 }
 
-// registers translates tax, txa and neg.
-func (e *emitter) registers(info *cbpf.OpInfo) {
+// move translates tax, txa and neg.
+func (e *emitter) move(info *cbpf.OpInfo) {
 	switch {
 	case info.Fn == cbpf.Neg:
-		e.b.Emit(ebpf.Neg32(regA))
+		e.b.Emit(ebpf.Neg32(e.regA))
 	case info.Writes == cbpf.X:
-		e.b.Emit(ebpf.Mov.Reg32(regX, regA))
+		e.b.Emit(ebpf.Mov.Reg32(e.regX, e.regA))
 	default:
-		e.b.Emit(ebpf.Mov.Reg32(regA, regX))
+		e.b.Emit(ebpf.Mov.Reg32(e.regA, e.regX))
 	}
 }
 
@@ -128,7 +148,7 @@ func (e *emitter) immediate(info *cbpf.OpInfo, k uint32) {
 	if info.Reads == 0 {
 		op = ebpf.Mov
 	}
-	e.b.Emit(op.Imm32(destination(info), k))
+	e.b.Emit(op.Imm32(e.destination(info), k))
 }
 
 // scratch translates loads and stores of M[k], a word on the stack.
@@ -136,13 +156,13 @@ func (e *emitter) scratch(info *cbpf.OpInfo, k uint32) {
 	off := e.scratchOffset(k)
 	switch info.Writes {
 	case cbpf.A, cbpf.X:
-		e.b.Emit(ebpf.Load(4, destination(info), ebpf.R10, off))
+		e.b.Emit(ebpf.Load(4, e.destination(info), ebpf.R10, off))
 		return
 	}
 	e.stack = max(e.stack, -int(off))
-	src := regA
+	src := e.regA
 	if info.Reads == cbpf.X {
-		src = regX
+		src = e.regX
 	}
 	e.b.Emit(ebpf.Store(4, ebpf.R10, off, src))
 }
@@ -152,24 +172,64 @@ func (e *emitter) load(pc int, info *cbpf.OpInfo, k uint32) error {
 	ext, isExt := cbpf.Extension(k)
 	switch {
 	case info.Form == cbpf.FormInd:
-		e.loadInd(e, info.Size, k)
+		e.loadIndexed(e, e.regA, e.regX, info.Size, k, withWindows, e.drop)
 	case info.Form == cbpf.FormAbs && isExt:
 		return e.extension(pc, ext)
 	case targets[e.target].ends(k, info.Size):
 		e.dropIf(ebpf.Jump())
 	case info.Form == cbpf.FormAbs:
-		e.loadAbs(e, info.Size, k)
+		e.loadFixed(e, e.regA, info.Size, k, e.drop)
 	case info.Form == cbpf.FormMSH:
-		e.loadMSH(e, k)
-		e.b.Emit(ebpf.And.Imm32(regX, 0xf), ebpf.Lsh.Imm32(regX, 2))
+		e.headerLength(k)
 	}
 	return nil
 }
 
+// headerLength loads four times the low half of a byte into X. A survives.
+func (e *emitter) headerLength(k uint32) {
+	if e.lost.has(e.regA) {
+		e.b.Emit(ebpf.Mov.Reg32(e.regKept, e.regA))
+	}
+	e.loadFixed(e, e.regX, 1, k, e.drop)
+	if e.lost.has(e.regA) {
+		e.b.Emit(ebpf.Mov.Reg32(e.regA, e.regKept))
+	}
+	e.b.Emit(ebpf.And.Imm32(e.regX, 0xf), ebpf.Lsh.Imm32(e.regX, 2))
+}
+
+// returns ends the program with a verdict known now.
+func (e *emitter) returns(verdict uint32) { e.b.Emit(ebpf.Mov.Imm32(ebpf.R0, verdict), ebpf.Return()) }
+
+// returnsA ends the program with A as its verdict.
+func (e *emitter) returnsA() {
+	if e.regA != ebpf.R0 {
+		e.b.Emit(ebpf.Mov.Reg32(ebpf.R0, e.regA))
+	}
+	e.b.Emit(ebpf.Return())
+}
+
 // dropIf ends the program with verdict 0 if the condition holds.
-func (e *emitter) dropIf(cond ebpf.Instruction) {
-	e.b.Branch(cond, e.drop)
-	e.dropped = true
+func (e *emitter) dropIf(cond ebpf.Instruction) { e.goIf(cond, e.drop) }
+
+// goIf goes to the label, which may be e.drop, if the condition holds.
+func (e *emitter) goIf(cond ebpf.Instruction, to ebpf.Label) {
+	e.b.Branch(cond, to)
+	e.dropped = e.dropped || to == e.drop
+}
+
+// sum puts index+k, which wraps at 32 bits, into dst.
+func (e *emitter) sum(dst, index ebpf.Register, k uint32) {
+	e.b.Emit(ebpf.Mov.Reg32(dst, index))
+	if k != 0 {
+		e.b.Emit(ebpf.Add.Imm32(dst, k))
+	}
+}
+
+// toHost turns the size bytes in a register from the big-endian order of the packet into that of the host.
+func (e *emitter) toHost(dst ebpf.Register, size int) {
+	if size > 1 {
+		e.b.Emit(ebpf.ToBE(dst, int32(8*size)))
+	}
 }
 
 // jump goes to target, by falling into it where it stands next.

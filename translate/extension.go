@@ -29,28 +29,28 @@ var helpers = map[cbpf.Ext]int32{
 // extension loads a property of the packet into A.
 func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 	if f, ok := fields[ext]; ok {
-		e.field(e, regA, f.off)
+		e.field(e, e.regA, f.off)
 		if f.bigEndian {
-			e.b.Emit(ebpf.ToBE(regA, 16))
+			e.b.Emit(ebpf.ToBE(e.regA, 16))
 		}
 		return nil
 	}
 	if id, ok := helpers[ext]; ok {
-		e.b.Emit(ebpf.CallHelper(id), ebpf.Mov.Reg32(regA, regA))
+		e.b.Emit(ebpf.CallHelper(id), ebpf.Mov.Reg32(e.regA, e.regA))
 		return nil
 	}
 	switch ext {
 	case cbpf.ExtXorX:
-		e.b.Emit(ebpf.Xor.Reg32(regA, regX))
+		e.b.Emit(ebpf.Xor.Reg32(e.regA, e.regX))
 		return nil
 	case cbpf.ExtIfIndex:
 		e.interfaceKnown()
-		e.b.Emit(ebpf.Mov.Reg32(regA, regTmp))
+		e.b.Emit(ebpf.Mov.Reg32(e.regA, e.regTmp))
 		return nil
 	case cbpf.ExtHaType:
 		if n, ok := e.hatype(); ok {
 			e.interfaceKnown()
-			e.b.Emit(ebpf.Mov.Imm32(regA, uint32(n)))
+			e.b.Emit(ebpf.Mov.Imm32(e.regA, uint32(n)))
 			return nil
 		}
 	}
@@ -61,9 +61,9 @@ func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 // ends the program with what A holds, as the kernel does.
 func (e *emitter) interfaceKnown() {
 	known := e.b.NewLabel()
-	e.field(e, regTmp, ebpf.SkbIfIndex)
-	e.b.Branch(ebpf.JNe.Imm32(regTmp, 0), known)
-	e.b.Emit(ebpf.Return())
+	e.field(e, e.regTmp, ebpf.SkbIfIndex)
+	e.b.Branch(ebpf.JNe.Imm32(e.regTmp, 0), known)
+	e.returnsA()
 	e.b.Place(known)
 }
 

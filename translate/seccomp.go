@@ -14,19 +14,25 @@ const seccompData = ebpf.R1
 
 func newSeccomp(cbpf.Program, paths, Options) access { return seccomp{} }
 
+func (seccomp) holds() registers {
+	return registers{regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5}
+}
+
 func (seccomp) entry(*emitter) {}
+
+func (seccomp) begin(*emitter) {}
 
 func (seccomp) join(*emitter) {}
 
 func (seccomp) scratchOffset(k uint32) int16 { return wordBelow(k) }
 
-func (seccomp) loadAbs(e *emitter, size int, k uint32) {
-	e.b.Emit(ebpf.Load(size, regA, seccompData, int16(k)))
+func (seccomp) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, _ ebpf.Label) {
+	e.b.Emit(ebpf.Load(size, dst, seccompData, int16(k)))
 }
 
-func (seccomp) loadInd(*emitter, int, uint32) { panic("translate: seccomp has no indirect loads") }
-
-func (seccomp) loadMSH(*emitter, uint32) { panic("translate: seccomp has no header loads") }
+func (seccomp) loadIndexed(*emitter, ebpf.Register, ebpf.Register, int, uint32, reach, ebpf.Label) {
+	panic("translate: seccomp has no indirect loads")
+}
 
 func (seccomp) length(e *emitter, dst ebpf.Register) {
 	e.b.Emit(ebpf.Mov.Imm32(dst, ebpf.SeccompSize))
@@ -35,3 +41,11 @@ func (seccomp) length(e *emitter, dst ebpf.Register) {
 func (seccomp) field(*emitter, ebpf.Register, int16) { panic("translate: seccomp has no extensions") }
 
 func (seccomp) hatype() (uint16, bool) { return 0, false }
+
+func (s seccomp) hook() *hook {
+	return &hook{ends: neverEnds, place: func(k uint32) (uint32, bool) { return k, true }, most: ebpf.SeccompSize, hatype: s.hatype}
+}
+
+func (seccomp) layout(cbpf.Program, bool) layout {
+	return layout{data: seccompData, whole: true, pinned: setOf(seccompData)}
+}

@@ -21,7 +21,6 @@ const maxPathInsns = 1_000_000 / 8
 // Registers of socket programs: the legacy loads want the context in r6 and write r0.
 const (
 	regCtx  = ebpf.R6
-	regKept = ebpf.R8 // holds A while a load into X uses r0
 	regZero = ebpf.R9 // the zero that the verifier does not see through
 )
 
@@ -29,20 +28,25 @@ func newSocket(_ cbpf.Program, p paths, _ Options) access {
 	return socket{forget: p.visits > maxPathInsns}
 }
 
-func (s socket) entry(e *emitter) {
-	e.b.Emit(ebpf.Mov.Reg(regCtx, ebpf.R1))
+func (socket) holds() registers {
+	return registers{regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5, regKept: ebpf.R8, lost: byCalls}
+}
+
+func (socket) entry(e *emitter) { e.b.Emit(ebpf.Mov.Reg(regCtx, ebpf.R1)) }
+
+func (s socket) begin(e *emitter) {
 	if s.forget {
 		e.b.Emit(
 			ebpf.Load(4, regZero, regCtx, ebpf.SkbLen),
-			ebpf.Mov.Reg32(regA, regZero),
-			ebpf.Xor.Reg32(regZero, regA),
+			ebpf.Mov.Reg32(e.regA, regZero),
+			ebpf.Xor.Reg32(regZero, e.regA),
 		)
 	}
 }
 
 func (s socket) join(e *emitter) {
 	if s.forget {
-		e.b.Emit(ebpf.Xor.Reg32(regA, regZero), ebpf.Xor.Reg32(regX, regZero))
+		e.b.Emit(ebpf.Xor.Reg32(e.regA, regZero), ebpf.Xor.Reg32(e.regX, regZero))
 	}
 }
 
@@ -54,17 +58,21 @@ func (s socket) scratchOffset(k uint32) int16 {
 	return wordBelow(k)
 }
 
-func (socket) loadAbs(e *emitter, size int, k uint32) { e.b.Emit(ebpf.LoadAbs(size, k)) }
+// loadFixed uses the legacy load where a miss is what that does by itself; elsewhere a helper function reads the bytes.
+func (socket) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, miss ebpf.Label) {
+	if miss == e.drop {
+		e.legacy(dst, ebpf.LoadAbs(size, k))
+		return
+	}
+	e.readFixed(dst, size, k, miss)
+}
 
-func (socket) loadInd(e *emitter, size int, k uint32) { e.b.Emit(ebpf.LoadInd(size, regX, k)) }
-
-func (socket) loadMSH(e *emitter, k uint32) {
-	e.b.Emit(
-		ebpf.Mov.Reg32(regKept, regA),
-		ebpf.LoadAbs(1, k),
-		ebpf.Mov.Reg32(regX, regA),
-		ebpf.Mov.Reg32(regA, regKept),
-	)
+func (socket) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k uint32, reach reach, miss ebpf.Label) {
+	if miss == e.drop && reach == withWindows {
+		e.legacy(dst, ebpf.LoadInd(size, index, k))
+		return
+	}
+	e.readIndexed(dst, index, size, k, reach, miss)
 }
 
 func (socket) length(e *emitter, dst ebpf.Register) {
@@ -76,3 +84,9 @@ func (socket) field(e *emitter, dst ebpf.Register, off int16) {
 }
 
 func (socket) hatype() (uint16, bool) { return 0, false }
+
+func (s socket) hook() *hook {
+	return &hook{ends: neverEnds, place: func(uint32) (uint32, bool) { return 0, false }, opaque: true, hatype: s.hatype}
+}
+
+func (socket) layout(cbpf.Program, bool) layout { return layout{pinned: setOf(regCtx)} }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -75,21 +76,29 @@ func ParseTarget(name string) (Target, error) {
 	return 0, fmt.Errorf("unknown target %q; the targets are %s", name, strings.Join(TargetNames(), ", "))
 }
 
-// access is how a target gets at the packet and at what is known of it. Its methods emit code; those that load leave the
-// value in host order, and go to e.drop where the packet ends before it.
+// access is how a target gets at the packet and at what is known of it. Its methods emit code.
 type access interface {
-	// entry emits what has to happen first.
+	// holds tells the registers that the translation keeps its values in.
+	holds() registers
+	// entry emits what moves the arguments to where the target wants them.
 	entry(e *emitter)
+	// begin emits what has to happen before the first instruction; the arguments are where entry put them.
+	begin(e *emitter)
 	// join emits what has to happen where paths meet.
 	join(e *emitter)
 	// scratchOffset is the place of M[k], counted from the frame pointer.
 	scratchOffset(k uint32) int16
-	// loadAbs loads size bytes at k into A. k is no extension.
-	loadAbs(e *emitter, size int, k uint32)
-	// loadInd loads size bytes at X+k into A.
-	loadInd(e *emitter, size int, k uint32)
-	// loadMSH loads the byte at k into X and leaves A alone.
-	loadMSH(e *emitter, k uint32)
+
+	// loadFixed loads size bytes, 1, 2 or 4, of the packet at k into dst, and goes to miss where the packet does not have
+	// all of them. k means what it means to a classic load: it may lie in the LL or NET window, but is no extension. dst
+	// holds the number in host order then, zero-extended to 64 bits. At miss, dst may hold anything. The registers of
+	// registers.lost hold anything afterwards.
+	loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, miss ebpf.Label)
+	// loadIndexed is the same for the packet at index+k, a sum that wraps at 32 bits and never names an extension; whether it
+	// may land in a window, reach says. The upper half of index does not matter. index survives, unless it is dst or one of
+	// registers.lost.
+	loadIndexed(e *emitter, dst, index ebpf.Register, size int, k uint32, reach reach, miss ebpf.Label)
+
 	// length loads the wire length.
 	length(e *emitter, dst ebpf.Register)
 	// field loads a word of the SkBuff.
@@ -97,3 +106,37 @@ type access interface {
 	// hatype returns the ARPHRD number of the interface; ok is false where that cannot be known.
 	hatype() (n uint16, ok bool)
 }
+
+// reach says what a sum of 2^31 and more means to an indexed load.
+type reach bool
+
+const (
+	packetOnly  reach = false // it lies outside of the packet
+	withWindows reach = true  // it may lie in the LL or NET window, as it does for a classic load
+)
+
+// registers are what a translation keeps its values in.
+type registers struct {
+	regA, regX ebpf.Register // the classic registers; the upper halves are always 0
+	regTmp     ebpf.Register // never live from one classic instruction to the next; no load keeps it
+	regKept    ebpf.Register // never live from one classic instruction to the next either, but loads and calls leave it alone
+	lost       registerSet   // what a load destroys besides its destination
+}
+
+// registerSet is a set of registers.
+type registerSet uint16
+
+func setOf(members ...ebpf.Register) (s registerSet) {
+	for _, r := range members {
+		s |= 1 << r
+	}
+	return s
+}
+
+func (s registerSet) has(r ebpf.Register) bool { return s>>r&1 != 0 }
+
+// lowest is the member with the lowest number. The set must not be empty.
+func (s registerSet) lowest() ebpf.Register { return ebpf.Register(bits.TrailingZeros16(uint16(s))) }
+
+// byCalls are the registers that the call of a helper function destroys.
+var byCalls = setOf(ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3, ebpf.R4, ebpf.R5)

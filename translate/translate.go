@@ -15,7 +15,13 @@ type Options struct {
 	// HaType is the ARPHRD_* number of the interface (1 for Ethernet), which User programs have no other way to know;
 	// 0 stands for unknown, and then `ld hatype` is refused.
 	HaType uint16
+	// Optimize is the level of optimisation: 0 translates instruction by instruction, 1 reuses what is known and puts bounds
+	// checks together, 2 leads paths past comparisons that are decided and makes trees of lists. The verdicts are the same.
+	Optimize int
 }
+
+// MaxOptimize is the highest level of optimisation.
+const MaxOptimize = 2
 
 // Result is a translated program and what there is to tell of it.
 type Result struct {
@@ -51,11 +57,12 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		return nil, err
 	}
 	paths := findPaths(p, target.ends)
-	e := newEmitter(p, opts.Target, paths, target.access(p, paths, opts))
-	if err := e.emit(); err != nil {
+	var b ebpf.Builder
+	e := newEmitter(&b, p, paths, opts)
+	if err := e.translate(opts.Optimize); err != nil {
 		return nil, err
 	}
-	slots, origins, err := e.b.Program()
+	slots, origins, err := b.Program()
 	if err != nil {
 		return nil, err
 	}

@@ -56,9 +56,9 @@ func TestRefusesWhatTheKernelRefuses(t *testing.T) {
 	p := cbpf.Program{{Op: 0x34}, {Op: 0xff}}
 	_, err := translate.Translate(p, translate.Options{})
 	require.Equal(t, cbpf.Validate(p), err)
-	require.ErrorIs(t, err, cbpf.DivisionByZero)
+	require.ErrorIs(t, err, cbpf.ReasonDivisionByZero)
 	_, err = translate.Translate(nil, translate.Options{})
-	require.ErrorIs(t, err, cbpf.Empty)
+	require.ErrorIs(t, err, cbpf.ReasonEmpty)
 }
 
 func TestUnknownTarget(t *testing.T) {

@@ -17,10 +17,13 @@ type user struct {
 // skbSlot is where the fourth argument waits when the program makes calls: below the scratch memory.
 const skbSlot = -(4*cbpf.ScratchWords + 8)
 
+// userRegisters are those of the kernel's own translation (bpf_convert_filter in net/core/filter.c), which fit here too.
+var userRegisters = registers{regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5, lost: setOf(ebpf.R5)}
+
 func newUser(p cbpf.Program, _ paths, opts Options) access {
 	u := &user{data: ebpf.R1, caplen: ebpf.R2, wirelen: ebpf.R3, skb: ebpf.R4, netOff: uint32(opts.NetOff), haType: opts.HaType}
 	if u.calls = callsHelper(p); u.calls {
-		u.data, u.caplen, u.wirelen, u.skb = ebpf.R6, ebpf.R8, ebpf.R9, regTmp
+		u.data, u.caplen, u.wirelen, u.skb = ebpf.R6, ebpf.R8, ebpf.R9, userRegisters.regTmp
 	}
 	return u
 }
@@ -62,6 +65,10 @@ func (u *user) offset(k uint32) uint32 {
 	return k
 }
 
+func (u *user) holds() registers { return userRegisters }
+
+func (u *user) begin(*emitter) {}
+
 func (u *user) join(*emitter) {}
 
 func (u *user) scratchOffset(k uint32) int16 { return wordBelow(k) }
@@ -69,50 +76,38 @@ func (u *user) scratchOffset(k uint32) int16 { return wordBelow(k) }
 // wordBelow puts M[k] below M[k-1], as the kernel's own translation does.
 func wordBelow(k uint32) int16 { return -4 * (int16(k) + 1) }
 
-func (u *user) loadAbs(e *emitter, size int, k uint32) {
-	u.loadConst(e, regA, size, k)
-	toHost(e, size)
-}
-
-func (u *user) loadMSH(e *emitter, k uint32) { u.loadConst(e, regX, 1, k) }
-
-// loadConst loads from an offset known now. Offsets beyond the 16 bits of the field need an addition.
-func (u *user) loadConst(e *emitter, dst ebpf.Register, size int, k uint32) {
+// loadFixed loads from an offset known now. Offsets beyond the 16 bits of the field need an addition.
+func (u *user) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, miss ebpf.Label) {
 	off := u.offset(k)
-	e.dropIf(ebpf.JLt.Imm32(u.caplen, off+uint32(size)))
+	e.goIf(ebpf.JLt.Imm32(u.caplen, off+uint32(size)), miss)
 	base := u.data
 	if off > 0x7fff {
-		e.b.Emit(ebpf.Mov.Reg(regTmp, base), ebpf.Add.Imm(regTmp, int32(off)))
-		base, off = regTmp, 0
+		e.b.Emit(ebpf.Mov.Reg(e.regTmp, base), ebpf.Add.Imm(e.regTmp, int32(off)))
+		base, off = e.regTmp, 0
 	}
 	e.b.Emit(ebpf.Load(size, dst, base, int16(off)))
+	e.toHost(dst, size)
 }
 
-// loadInd computes X+k as the kernel does, wrapping in 32 bits, and sends what is negative then to the LL and NET windows.
-func (u *user) loadInd(e *emitter, size int, k uint32) {
-	const windowSize = cbpf.NetOff - cbpf.LLOff
-	inPacket := e.b.NewLabel()
-	e.b.Emit(ebpf.Mov.Reg32(regTmp, regX))
-	if k != 0 {
-		e.b.Emit(ebpf.Add.Imm32(regTmp, k))
+// loadIndexed computes the offset as the kernel does, wrapping in 32 bits, and sends what is negative then to the LL and
+// NET windows.
+func (u *user) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k uint32, reach reach, miss ebpf.Label) {
+	inPacket, tmp := e.b.NewLabel(), e.regTmp
+	e.sum(tmp, index, k)
+	if reach == withWindows {
+		e.b.Branch(ebpf.JSGe.Imm32(tmp, 0), inPacket)
+		e.goIf(ebpf.JLt.Imm32(tmp, cbpf.LLOff), miss)
+		e.b.Emit(ebpf.Sub.Imm32(tmp, cbpf.LLOff))
+		e.b.Branch(ebpf.JLt.Imm32(tmp, windowSize), inPacket)
+		e.b.Emit(ebpf.Add.Imm32(tmp, u.netOff-windowSize))
+	} else {
+		e.goIf(ebpf.JSLt.Imm32(tmp, 0), miss)
 	}
-	e.b.Branch(ebpf.JSGe.Imm32(regTmp, 0), inPacket)
-	e.dropIf(ebpf.JLt.Imm32(regTmp, cbpf.LLOff))
-	e.b.Emit(ebpf.Sub.Imm32(regTmp, cbpf.LLOff))
-	e.b.Branch(ebpf.JLt.Imm32(regTmp, windowSize), inPacket)
-	e.b.Emit(ebpf.Add.Imm32(regTmp, u.netOff-windowSize))
 	e.b.Place(inPacket)
-	e.b.Emit(ebpf.Mov.Reg(regA, regTmp), ebpf.Add.Imm(regA, int32(size)))
-	e.dropIf(ebpf.JGt.Reg(regA, u.caplen))
-	e.b.Emit(ebpf.Add.Reg(regTmp, u.data), ebpf.Load(size, regA, regTmp, 0))
-	toHost(e, size)
-}
-
-// toHost turns A from the big-endian order of the packet into that of the host.
-func toHost(e *emitter, size int) {
-	if size > 1 {
-		e.b.Emit(ebpf.ToBE(regA, int32(8*size)))
-	}
+	e.b.Emit(ebpf.Mov.Reg(dst, tmp), ebpf.Add.Imm(dst, int32(size)))
+	e.goIf(ebpf.JGt.Reg(dst, u.caplen), miss)
+	e.b.Emit(ebpf.Add.Reg(tmp, u.data), ebpf.Load(size, dst, tmp, 0))
+	e.toHost(dst, size)
 }
 
 func (u *user) length(e *emitter, dst ebpf.Register) { e.b.Emit(ebpf.Mov.Reg32(dst, u.wirelen)) }
@@ -125,3 +120,30 @@ func (u *user) field(e *emitter, dst ebpf.Register, off int16) {
 }
 
 func (u *user) hatype() (uint16, bool) { return u.haType, u.haType != 0 }
+
+func (u *user) hook() *hook {
+	return &hook{
+		ends:   userEnds,
+		place:  func(k uint32) (uint32, bool) { return u.offset(k), true },
+		most:   1<<31 - 1,
+		hatype: u.hatype,
+	}
+}
+
+// layout keeps those of the arguments that the program looks at.
+func (u *user) layout(p cbpf.Program, twin bool) layout {
+	at := layout{data: u.data, limit: u.caplen, pinned: setOf(u.data, u.caplen)}
+	for _, ins := range p {
+		info := cbpf.Info(ins.Op)
+		switch {
+		case info.Form == cbpf.FormLen:
+			at.pinned |= setOf(u.wirelen)
+		case isExtension(info, ins) && !u.calls:
+			at.pinned |= setOf(u.skb)
+		}
+	}
+	if u.calls {
+		at.stack = skbSlot
+	}
+	return at
+}

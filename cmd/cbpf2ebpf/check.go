@@ -46,7 +46,7 @@ from all paths through the filter, not from samples.`,
 			return buffered(cmd.OutOrStdout(), func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "%s: accepted, %d instructions of %d\n", in.name, len(in.program), cbpf.MaxInsns)
 				for _, warning := range cbpf.Warnings(in.program) {
-					fmt.Fprintf(w, "%s: warning: %s\n", in.name, warning)
+					in.warn(w, warning)
 				}
 				return err
 			})

@@ -27,7 +27,8 @@ Every verdict is held against that of the reference interpreter on the packet as
 exit status is 1 if any differs without a known reason; then program, packet and verdicts are printed,
 and the smallest program and packet found that show the same.
 
-Engines: ` + strings.Join(difftest.EngineNames(), ", ") + `.`,
+Engines:
+  ` + columns(difftest.EngineNames()) + `.`,
 		Example: `  cbpf2ebpf diff filter.d -r trace.pcap
   cbpf2ebpf diff filters/*.d -r a.pcap -r b.pcapng
   cbpf2ebpf diff -e 'tcp port 80' -r trace.pcap --engine jit,kernel-ebpf`,
@@ -35,7 +36,7 @@ Engines: ` + strings.Join(difftest.EngineNames(), ", ") + `.`,
 	}
 	f.src.flags(cmd)
 	cmd.Flags().StringArrayVarP(&f.traces, "read", "r", nil, "`TRACE` to read, pcap or pcapng; may be given more than once")
-	cmd.Flags().StringSliceVar(&f.engines, "engine", difftest.EngineNames(), "`ENGINES` to compare with the reference")
+	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "`ENGINES` to compare with the reference (default all)")
 	complete(cmd, "engine", difftest.EngineNames()...)
 	return cmd
 }
@@ -46,6 +47,9 @@ func (f *diffFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	if slices.Contains(f.traces, "-") && !cmd.Flags().Changed("expr") && (len(args) == 0 || slices.Contains(args, "-")) {
 		return usagef("program and trace cannot both come from stdin")
+	}
+	if len(f.engines) == 0 {
+		f.engines = difftest.EngineNames()
 	}
 	engines, err := difftest.EnginesByName(f.engines)
 	if err != nil {
@@ -84,7 +88,7 @@ func (f *diffFlags) compare(cmd *cobra.Command, args []string, engines []difftes
 	bar := newProgress(cmd, "packets x programs", false, -1)
 	defer bar.end()
 	for _, path := range f.traces {
-		trace, end, err := openTrace(cmd, path, false)
+		trace, err := openTrace(cmd, path)
 		if err != nil {
 			return err
 		}
@@ -93,9 +97,9 @@ func (f *diffFlags) compare(cmd *cobra.Command, args []string, engines []difftes
 			programs, err = f.programs(cmd, args, link)
 		}
 		if err == nil {
-			err = report.Compare(programs, engines, trace, bar.add)
+			err = report.Compare(programs, engines, trace.Trace, bar.add)
 		}
-		end()
+		trace.Close()
 		if err != nil {
 			return err
 		}
@@ -128,4 +132,14 @@ func (f *diffFlags) programs(cmd *cobra.Command, files []string, traceLink difft
 		programs = append(programs, difftest.Named{Name: in.name, Program: in.program})
 	}
 	return programs, nil
+}
+
+// columns lists names with a few in each line.
+func columns(names []string) string {
+	const perLine = 8
+	var lines []string
+	for line := range slices.Chunk(names, perLine) {
+		lines = append(lines, strings.Join(line, ", "))
+	}
+	return strings.Join(lines, ",\n  ")
 }

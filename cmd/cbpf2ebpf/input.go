@@ -72,6 +72,15 @@ func (in *input) fault(err error) error {
 	return inFile(in.name, err)
 }
 
+// warn writes a warning, with its place in the text as a fault has it.
+func (in *input) warn(w io.Writer, warning cbpf.Warning) {
+	fault := cbpf.Errors{{Reason: warning.Reason, PC: warning.PC, Detail: warning.Advice}}
+	if in.source != nil {
+		errors.As(in.source.Place(fault), &fault)
+	}
+	fmt.Fprintf(w, "%s: warning: %s", in.name, fault.Excerpt())
+}
+
 // program reads the program of a command: from -e, from the file, or from stdin.
 func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkType) (*input, error) {
 	if cmd.Flags().Changed("expr") {

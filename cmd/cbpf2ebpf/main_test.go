@@ -88,7 +88,7 @@ func TestUsage(t *testing.T) {
 		{"notation", []string{ip, "--from", "zzz"}, `unknown notation: "zzz"; known are auto, tcpdump, `},
 		{"form", []string{ip, "--to", "zzz"}, `unknown form "zzz"; the forms are text, xlated, raw, hex, json`},
 		{"target", []string{ip, "--target", "zzz"}, `unknown target "zzz"; the targets are user, socket`},
-		{"level", []string{ip, "-O2"}, "-O2: this version has only -O0, the plain translation"},
+		{"level", []string{ip, "-O3"}, "-O3: the levels are 0 to 2"},
 		{"level is no number", []string{ip, "-Ox"}, `invalid argument "x" for "-O, --optimize" flag`},
 		{"link type", []string{ip, "--linktype", "zzz"}, `unknown link type "zzz"; the link types are NULL, EN10MB, `},
 		{"no trace", []string{"run", ip}, "or --syscall CALL for a seccomp filter\ntry: cbpf2ebpf run --help"},
@@ -105,7 +105,7 @@ func TestUsage(t *testing.T) {
 		{"target of run", []string{"run", ip, "-r", mixed, "--target", "zzz"}, `unknown target "zzz"`},
 		{"target of engine", []string{"run", ip, "-r", mixed, "--target", "socket"}, `engine jit cannot run programs for target "socket"; it runs user`},
 		{"target of classic engine", []string{"run", ip, "-r", mixed, "--engine", "classic", "--target", "user"}, "engine classic runs the classic program as it is"},
-		{"level of run", []string{"run", ip, "-r", mixed, "-O2", "--engine", "interp"}, "cbpf2ebpf: -O2: this version has only -O0"},
+		{"level of run", []string{"run", ip, "-r", mixed, "-O3", "--engine", "interp"}, "cbpf2ebpf: -O3: the levels are 0 to 2"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestCheck(t *testing.T) {
 	r := cli("3,52 0 0 0,96 0 0 16,4 0 0 0", "check")
 	require.Equal(t, exitRefused, r.status)
 	require.Empty(t, r.stdout)
-	for _, reason := range []error{cbpf.DivisionByZero, cbpf.NoSuchWord, cbpf.NoReturn} {
+	for _, reason := range []error{cbpf.ReasonDivisionByZero, cbpf.ReasonNoSuchWord, cbpf.ReasonNoReturn} {
 		require.Contains(t, r.stderr, reason.Error())
 	}
 	for pc := range 3 {
@@ -179,8 +179,8 @@ func TestCheck(t *testing.T) {
 // What only some engines do alike is accepted with a warning.
 func TestCheckWarns(t *testing.T) {
 	out := succeed(t, "(000) ldb [0]\n(001) tax\n(002) lsh x\n(003) neg\n(004) ret\n", "check")
-	require.Contains(t, out, "stdin: accepted, 5 instructions of 4096\nstdin: warning: (002) ")
-	require.Contains(t, out, "stdin: warning: (003) ")
+	require.Contains(t, out, "stdin: accepted, 5 instructions of 4096\nstdin: warning: line 3: (002) ")
+	require.Contains(t, out, "\n  3 | (002) lsh x\n    |       ^~~~~\nstdin: warning: line 4: (003) ")
 }
 
 // Every notation of the same filter is told by its looks, or named.

@@ -33,7 +33,7 @@ ones and fields without meaning included.`,
 				return usagef("unknown notation %q; the notations are %s", to, strings.Join(names, ", "))
 			}
 			if strings.HasPrefix(to, "raw") && out == "" && isTerminal(cmd.OutOrStdout()) {
-				return usagef("raw bytes would upset the terminal: give -o FILE, or --to hex")
+				return errUpset("raw")
 			}
 			link, err := src.link(difftest.LinkEthernet)
 			if err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"os"
 	"os/exec"
@@ -87,6 +88,35 @@ func TestInterrupt(t *testing.T) {
 		require.Empty(t, stderr.String())
 		require.Equal(t, []string{"out.pcap"}, entries(t, filepath.Dir(path)))
 		require.Equal(t, "precious", string(readFile(t, path)))
+	}
+}
+
+// What comes through a pipe is judged as it comes, and what comes of it is seen at once.
+func TestLiveTrace(t *testing.T) {
+	trace := readFile(t, pcap("mixed.pcap"))
+	first := 24 + 16 + int(binary.LittleEndian.Uint32(trace[24+8:]))
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--verdicts"}, "262144\n"},
+		{[]string{"-w", "-"}, string(trace[:first])},
+	} {
+		cmd, stderr := process(t, append([]string{"run", filter("all.d"), "-r", "-"}, test.args...)...)
+		in, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		_, err = in.Write(trace[:first])
+		require.NoError(t, err)
+		got := make([]byte, len(test.want))
+		_, err = io.ReadFull(out, got)
+		require.NoError(t, err)
+		require.Equal(t, test.want, string(got))
+		require.NoError(t, in.Close())
+		require.NoError(t, cmd.Wait())
+		require.Empty(t, stderr.String())
 	}
 }
 

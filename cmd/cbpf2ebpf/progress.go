@@ -71,9 +71,3 @@ func (p *progress) end() {
 		p.bar, p.w = nil, nil
 	}
 }
-
-// Write lets a progress stand behind an io.TeeReader.
-func (p *progress) Write(b []byte) (int, error) {
-	p.add(len(b))
-	return len(b), nil
-}

@@ -1,12 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 	"github.com/spf13/cobra"
 )
 
@@ -45,7 +47,7 @@ installs the filter and makes the calls, which the filter keeps from being execu
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.src.flags(cmd)
-	f.t.flags(cmd, "")
+	f.t.flags(cmd, "", translate.MaxOptimize)
 	cmd.Flags().StringVarP(&f.trace, "read", "r", "", "`TRACE` to read, pcap or pcapng; - for stdin")
 	cmd.Flags().StringVarP(&f.out, "write", "w", "", "write what matches to `FILE` as pcap, whole or not at all; - for stdout")
 	cmd.Flags().StringVar(&f.engine, "engine", "jit", "`ENGINE` that runs the program: "+strings.Join(engineNames(), ", "))
@@ -76,16 +78,15 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	case f.out == "-" && isTerminal(cmd.OutOrStdout()):
 		return usagef("packets would upset the terminal: give -w FILE")
 	}
-	prepare, err := f.engineMaker()
+	prepare, err := f.engineMaker(cmd)
 	if err != nil {
 		return err
 	}
-	// A bar would stand between the verdicts on a terminal.
-	trace, end, err := openTrace(cmd, f.trace, !f.verdicts || !isTerminal(cmd.OutOrStdout()))
+	trace, err := openTrace(cmd, f.trace)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer trace.Close()
 	link, err := f.src.link(trace.Link())
 	if err != nil {
 		return err
@@ -102,78 +103,100 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if engine.note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "cbpf2ebpf: %s\n", engine.note)
 	}
-	return f.overTrace(cmd, trace, end, engine)
+	return f.overTrace(cmd, trace, engine)
 }
 
-// overTrace runs the engine over the packets and writes what is asked for. It calls end when the trace is read.
-func (f *runFlags) overTrace(cmd *cobra.Command, trace *difftest.Trace, end func(), engine *engine) error {
-	var total, matched int
-	pass := func(w *difftest.Writer, lines io.Writer) error {
-		return eachVerdict(trace, engine, func(rec *difftest.Record, verdict uint32) error {
-			total++
-			if verdict != 0 {
-				matched++
-			}
-			if f.verdicts {
-				if _, err := fmt.Fprintln(lines, verdict); err != nil {
-					return err
-				}
-			}
-			if w != nil {
-				return w.Write(*rec, verdict)
-			}
-			return nil
-		})
+// overTrace runs the engine over the packets and writes what is asked for.
+func (f *runFlags) overTrace(cmd *cobra.Command, trace *openedTrace, engine *engine) error {
+	bar := new(progress)
+	if !f.verdicts || !isTerminal(cmd.OutOrStdout()) { // it would stand between the verdicts on a terminal
+		bar = trace.progress(cmd)
+		defer bar.end()
 	}
-	err := f.withOutputs(cmd, trace, pass)
-	end()
-	if err != nil {
+	job := overTrace{engine: engine, bar: bar}
+	if f.verdicts {
+		job.lines = cmd.OutOrStdout()
+	}
+	if err := f.withOutput(cmd, trace.Trace, &job); err != nil {
 		return err
 	}
+	bar.end()
+	var err error
 	switch {
 	case f.count:
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), matched)
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), job.matched)
 	case !f.verdicts && f.out != "-":
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d of %d packets match\n", matched, total)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d of %d packets match\n", job.matched, job.total)
 	}
 	return err
 }
 
-// withOutputs gives the pass over the trace the places that it writes to.
-func (f *runFlags) withOutputs(cmd *cobra.Command, trace *difftest.Trace, pass func(*difftest.Writer, io.Writer) error) error {
-	return buffered(cmd.OutOrStdout(), func(lines io.Writer) error {
-		if f.out == "" {
-			return pass(nil, lines)
+// withOutput does the job with the place that packets are written to.
+func (f *runFlags) withOutput(cmd *cobra.Command, trace *difftest.Trace, job *overTrace) error {
+	switch f.out {
+	case "":
+		return job.do(trace)
+	case "-": // at once: somebody may look on
+		return job.write(trace, cmd.OutOrStdout())
+	}
+	return writeWhole(cmd, f.out, func(out io.Writer) error { return job.write(trace, out) })
+}
+
+// overTrace is the job of one engine on one trace: what it writes, and what it counts.
+type overTrace struct {
+	engine  *engine
+	bar     *progress
+	lines   io.Writer        // where the verdicts go; nil: nowhere
+	packets *difftest.Writer // where the packets go that match; nil: nowhere
+
+	total, matched int
+	verdicts       []uint32 // of the batch in hand
+	text           []byte
+}
+
+// write does the job, and writes to out what matches.
+func (j *overTrace) write(trace *difftest.Trace, out io.Writer) (err error) {
+	if j.packets, err = trace.Writer(out); err != nil {
+		return err
+	}
+	return j.do(trace)
+}
+
+// do judges all packets of the trace.
+func (j *overTrace) do(trace *difftest.Trace) error {
+	return eachBatch(trace, func(b *difftest.Batch) error {
+		if b.Link != trace.Link() {
+			return fmt.Errorf("trace %s: packet %d has link type %v, and the trace began with %v: a filter is for one link type",
+				trace.Name(), b.First, b.Link, trace.Link())
 		}
-		return writeWhole(cmd, f.out, func(out io.Writer) error {
-			w, err := difftest.NewWriter(out, trace.Link(), trace.Nanos())
-			if err != nil {
-				return err
-			}
-			return pass(w, lines)
-		})
+		j.bar.add(len(b.Data))
+		j.verdicts = slices.Grow(j.verdicts[:0], len(b.Descs))[:len(b.Descs)]
+		if err := j.engine.judge(b, j.verdicts); err != nil {
+			return fmt.Errorf("%s: %w", trace.Name(), err)
+		}
+		return j.tell(b)
 	})
 }
 
-// eachVerdict calls f for each packet of the trace. Packets are judged by the chunk, so that a batch engine has much to
-// do in one call.
-func eachVerdict(trace *difftest.Trace, engine *engine, f func(rec *difftest.Record, verdict uint32) error) error {
-	var c chunk
-	for {
-		readErr := c.fill(trace)
-		if err := engine.judge(&c); err != nil {
-			return fmt.Errorf("%s: %w", trace.Name(), err)
-		}
-		for i := range c.records {
-			if err := f(&c.records[i], c.verdicts[i]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			return nil
-		}
-		if readErr != nil {
-			return readErr
+// tell counts and writes what came of a batch.
+func (j *overTrace) tell(b *difftest.Batch) error {
+	j.total += len(j.verdicts)
+	for _, v := range j.verdicts {
+		if v != 0 {
+			j.matched++
 		}
 	}
+	if j.lines != nil {
+		j.text = j.text[:0]
+		for _, v := range j.verdicts {
+			j.text = append(strconv.AppendUint(j.text, uint64(v), 10), '\n')
+		}
+		if _, err := j.lines.Write(j.text); err != nil {
+			return err
+		}
+	}
+	if j.packets == nil {
+		return nil
+	}
+	return j.packets.WriteBatch(b, j.verdicts)
 }

@@ -5,12 +5,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -50,7 +53,7 @@ func TestRun(t *testing.T) {
 
 // Verdicts are the same whoever finds them.
 func TestRunEngines(t *testing.T) {
-	tests := [][]string{{"jit"}, {"jit", "--target", "user"}, {"interp"}, {"interp", "--target", "user"}, {"interp", "--target", "socket"},
+	tests := [][]string{{"jit"}, {"jit", "--target", "user"}, {"jit", "-O0"}, {"jit", "-O1"}, {"interp"}, {"interp", "-O0"}, {"interp", "--target", "user"}, {"interp", "--target", "socket"},
 		{"classic"}, {"kernel"}, {"kernel", "--target", "socket"}}
 	for _, name := range []string{"tcp-port-80.d", "http-get.d", "vlan-or-plain.d"} {
 		for _, trace := range []string{"mixed.pcap", "vlan.pcap", "truncated.pcap", "edge.pcap"} {
@@ -110,6 +113,83 @@ func TestWriteAsTcpdump(t *testing.T) {
 			matched, total := len(packets(t, ours)), len(packets(t, readFile(t, pcap(name))))
 			require.Equal(t, fmt.Sprintf("%d of %d packets match\n", matched, total), summary)
 			require.Equal(t, string(ours), succeed(t, "", "run", "-e", expr, "-r", pcap(name), "-w", "-"))
+		}
+	}
+}
+
+// derivedTraces are mixed.pcap in other forms: of the other byte order, with nanoseconds, with packets longer than the file
+// announces, with checksums behind the packets.
+func derivedTraces(t *testing.T) map[string][]byte {
+	little := readFile(t, pcap("mixed.pcap"))
+	with := func(at int, word uint32) []byte {
+		file := bytes.Clone(little)
+		binary.LittleEndian.PutUint32(file[at:], word)
+		return file
+	}
+	files := map[string][]byte{
+		"nano": with(0, 0xa1b23c4d), "snap 0": with(16, 0), "snap 60": with(16, 60), "snap 1": with(16, 1), "snap 300000": with(16, 300000),
+		"snap 1<<31": with(16, 1<<31), "checksums": with(20, 0x24000001),
+	}
+	for name, file := range maps.Clone(files) {
+		files["big-endian, "+name] = bigEndian(file)
+	}
+	files["pcapng, snap 100"] = pcapngWithSnap(t, 100)
+	return files
+}
+
+// bigEndian turns a little-endian pcap file into a big-endian one.
+func bigEndian(little []byte) []byte {
+	file := bytes.Clone(little)
+	swap := func(at, size int) { slices.Reverse(file[at : at+size]) }
+	for _, at := range []int{0, 8, 12, 16, 20} {
+		swap(at, 4)
+	}
+	swap(4, 2)
+	swap(6, 2)
+	for at := 24; at < len(file); {
+		next := at + 16 + int(binary.LittleEndian.Uint32(little[at+8:]))
+		for word := range 4 {
+			swap(at+4*word, 4)
+		}
+		at = next
+	}
+	return file
+}
+
+// pcapngWithSnap is a pcapng file whose interface announces a snapshot length.
+func pcapngWithSnap(t *testing.T, snap uint32) []byte {
+	var b bytes.Buffer
+	iface := pcapgo.NgInterface{LinkType: layers.LinkTypeEthernet, SnapLength: snap}
+	w, err := pcapgo.NewNgWriterInterface(&b, iface, pcapgo.DefaultNgWriterOptions)
+	require.NoError(t, err)
+	for n := range int(snap) {
+		info := gopacket.CaptureInfo{Timestamp: time.Unix(1700000000, 5000), CaptureLength: n, Length: n + 3}
+		require.NoError(t, w.WritePacket(info, make([]byte, n)))
+	}
+	require.NoError(t, w.Flush())
+	return b.Bytes()
+}
+
+// What -w writes of such files is what tcpdump writes, to the bit.
+func TestWriteAsTcpdumpFromOtherForms(t *testing.T) {
+	requireTcpdump(t)
+	for name, file := range derivedTraces(t) {
+		for _, expr := range []string{"", "tcp port 80", "not ip", "greater 60"} {
+			ours := succeed(t, string(file), "run", "-e", expr, "-r", "-", "-w", "-")
+			precision := "micro"
+			if binary.LittleEndian.Uint32([]byte(ours)) == 0xa1b23c4d {
+				precision = "nano"
+			}
+			tcpdump := exec.Command("tcpdump", "-r", "-", "--time-stamp-precision", precision, "-w", "-", expr)
+			tcpdump.Stdin = bytes.NewReader(file)
+			theirs, err := tcpdump.Output()
+			require.NoError(t, err)
+			require.True(t, string(theirs) == ours, "%q of %s: %d bytes, tcpdump %d", expr, name, len(ours), len(theirs))
+			for _, engine := range engineNames() {
+				if engine != "kernel" {
+					require.True(t, succeed(t, string(file), "run", "-e", expr, "-r", "-", "-w", "-", "--engine", engine) == ours, engine)
+				}
+			}
 		}
 	}
 }

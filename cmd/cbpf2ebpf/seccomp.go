@@ -89,7 +89,7 @@ type syscallEngine struct {
 // syscallEngine makes the engine that the flags name. The kernel installs the filter in a child process. A translation for
 // the target seccomp gets struct seccomp_data as it is, one for another target as a packet of 64 bytes whose words are
 // big-endian.
-func (f *runFlags) syscallEngine(p cbpf.Program) (*syscallEngine, error) {
+func (f *runFlags) syscallEngine(cmd *cobra.Command, p cbpf.Program) (*syscallEngine, error) {
 	switch {
 	case f.t.target != "":
 	case f.engine == "kernel":
@@ -98,7 +98,7 @@ func (f *runFlags) syscallEngine(p cbpf.Program) (*syscallEngine, error) {
 		f.t.target = translate.Seccomp.String()
 	}
 	if f.t.target != translate.Seccomp.String() {
-		return f.packetSyscallEngine(p)
+		return f.packetSyscallEngine(cmd, p)
 	}
 	opts, err := f.t.options(difftest.LinkRaw)
 	if err != nil {
@@ -130,8 +130,8 @@ func extendedVerdict(run func(*ebpf.Packet) (uint64, error)) func(*cbpf.SeccompD
 }
 
 // packetSyscallEngine makes an engine for packets judge system calls.
-func (f *runFlags) packetSyscallEngine(p cbpf.Program) (*syscallEngine, error) {
-	prepare, err := f.engineMaker()
+func (f *runFlags) packetSyscallEngine(cmd *cobra.Command, p cbpf.Program) (*syscallEngine, error) {
+	prepare, err := f.engineMaker(cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +141,11 @@ func (f *runFlags) packetSyscallEngine(p cbpf.Program) (*syscallEngine, error) {
 	}
 	return &syscallEngine{
 		verdict: func(d *cbpf.SeccompData) (uint32, error) {
-			var c chunk
-			c.add(difftest.Record{Packet: *d.Packet()})
-			c.ready()
-			err := e.judge(&c)
-			return c.verdicts[0], err
+			var b difftest.Batch
+			b.Add(difftest.Record{Packet: *d.Packet(), Link: difftest.LinkRaw})
+			var verdict [1]uint32
+			err := e.judge(&b, verdict[:])
+			return verdict[0], err
 		},
 		close: e.close,
 	}, nil
@@ -164,7 +164,7 @@ func (f *runFlags) runSyscalls(cmd *cobra.Command, args []string) error {
 	if err := in.fault(cbpf.ValidateSeccomp(in.program)); err != nil {
 		return err
 	}
-	e, err := f.syscallEngine(in.program)
+	e, err := f.syscallEngine(cmd, in.program)
 	if err != nil {
 		return in.fault(err)
 	}

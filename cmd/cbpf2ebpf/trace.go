@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -10,31 +8,44 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// openTrace opens a trace, stdin for "-". If show is set, the user sees how much of it is read. The caller calls end,
-// once or more.
-func openTrace(cmd *cobra.Command, path string, show bool) (t *difftest.Trace, end func(), err error) {
-	const bufferSize = 1 << 18
-	in, size, closeIn := cmd.InOrStdin(), int64(-1), func() {}
-	name := "stdin"
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+// openedTrace is a trace that a command reads.
+type openedTrace struct {
+	*difftest.Trace
+	file *os.File // nil for stdin
+}
+
+// openTrace opens a trace, stdin for "-". The caller closes it.
+func openTrace(cmd *cobra.Command, path string) (*openedTrace, error) {
+	if path == "-" {
+		t, err := difftest.NewTrace(cmd.InOrStdin(), "stdin")
+		return &openedTrace{Trace: t}, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	t, err := difftest.NewTrace(f, path)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &openedTrace{t, f}, nil
+}
+
+// Close lets go of the file.
+func (t *openedTrace) Close() {
+	if t.file != nil {
+		t.file.Close()
+	}
+}
+
+// progress shows how much of the trace is read.
+func (t *openedTrace) progress(cmd *cobra.Command) *progress {
+	size := int64(-1)
+	if t.file != nil {
+		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
 		}
-		in, name, closeIn = f, path, func() { f.Close() }
 	}
-	end = closeIn
-	if show {
-		p := newProgress(cmd, filepath.Base(name), true, size)
-		in, end = io.TeeReader(in, p), func() { p.end(); closeIn() }
-	}
-	t, err = difftest.NewTrace(bufio.NewReaderSize(in, bufferSize), name)
-	if err != nil {
-		end()
-		return nil, nil, err
-	}
-	return t, end, nil
+	return newProgress(cmd, filepath.Base(t.Name()), true, size)
 }

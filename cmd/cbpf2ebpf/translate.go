@@ -14,6 +14,7 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate/csource"
 	"github.com/spf13/cobra"
 )
 
@@ -23,10 +24,11 @@ type translation struct {
 	optimize int
 }
 
-func (t *translation) flags(cmd *cobra.Command, target string) {
+// flags adds them to a command, with what they are where nobody gives them.
+func (t *translation) flags(cmd *cobra.Command, target string, level int) {
 	names := translate.TargetNames()
 	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
-	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", 0, "optimisation `LEVEL`; 0, the plain translation, is all there is yet")
+	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", level, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
 	complete(cmd, "target", names...)
 }
 
@@ -36,58 +38,80 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 	if err != nil {
 		return translate.Options{}, &usageError{err}
 	}
-	if t.optimize != 0 {
-		return translate.Options{}, usagef("-O%d: this version has only -O0, the plain translation", t.optimize)
+	if t.optimize < 0 || t.optimize > translate.MaxOptimize {
+		return translate.Options{}, usagef("-O%d: the levels are 0 to %d", t.optimize, translate.MaxOptimize)
 	}
-	return link.Options(target), nil
+	opts := link.Options(target)
+	opts.Optimize = t.optimize
+	return opts, nil
 }
 
-// outputs are the forms in which an extended program can be written.
+// translated is a translation, and how it is to be written.
+type translated struct {
+	program cbpf.Program
+	*translate.Result
+	order   binary.ByteOrder
+	name    string // of the variable or function, where the form has one
+	section string // of the object
+	licence string // of the object
+}
+
+// outputs are the forms in which a program can be written: write is for extended ones, c for those that C is made of directly.
 var outputs = []struct {
-	name  string
-	write func(w io.Writer, p cbpf.Program, r *translate.Result) error
+	name   string
+	binary bool
+	write  func(w io.Writer, t *translated) error
+	c      func(target string) (csource.Form, error)
 }{
-	{"text", func(w io.Writer, p cbpf.Program, r *translate.Result) error { return writeListing(w, p, r, ebpf.LLVM) }},
-	{"xlated", func(w io.Writer, p cbpf.Program, r *translate.Result) error {
-		return writeListing(w, p, r, ebpf.Xlated)
-	}},
-	{"raw", writeRaw},
-	{"hex", writeHex},
-	{"json", writeJSON},
-	{"carray", func(w io.Writer, _ cbpf.Program, r *translate.Result) error {
-		return ebpf.WriteC(w, r.Program, sourceName)
-	}},
-	{"go", func(w io.Writer, _ cbpf.Program, r *translate.Result) error {
-		return ebpf.WriteGo(w, r.Program, sourceName)
-	}},
+	{name: "text", write: func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.LLVM) }},
+	{name: "xlated", write: func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.Xlated) }},
+	{name: "raw", binary: true, write: writeRaw},
+	{name: "hex", write: writeHex},
+	{name: "json", write: writeJSON},
+	{name: "carray", write: func(w io.Writer, t *translated) error { return ebpf.WriteC(w, t.Program, t.name) }},
+	{name: "go", write: func(w io.Writer, t *translated) error { return ebpf.WriteGo(w, t.Program, t.name) }},
+	{name: "elf", binary: true, write: writeELF},
+	{name: "c", c: targetForm},
+	{name: "cfunc", c: func(string) (csource.Form, error) { return csource.Function, nil }},
 }
 
-// sourceName is what programs are called in C and Go sources.
+// sourceName is what programs are called where nobody gives them a name.
 const sourceName = "filter"
 
 func translateCommand() *cobra.Command {
 	var src source
 	var t translation
-	var to, out string
+	var to, out, order string
+	var as translated
 	cmd := &cobra.Command{
 		Short: "Translate a classic program to extended BPF",
 		Example: `  tcpdump -d 'tcp port 80' | cbpf2ebpf
   cbpf2ebpf -e 'tcp port 80' --target socket --to xlated
-  cbpf2ebpf filter.d --to raw -o filter.bin`,
+  cbpf2ebpf filter.d --to raw -o filter.bin
+  cbpf2ebpf filter.d --target socket --to elf -o filter.o && bpftool prog load filter.o /sys/fs/bpf/filter`,
 		Args: atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return translateProgram(cmd, args, &src, &t, to, out)
+			var err error
+			if as.order, err = byteOrder(order); err != nil {
+				return err
+			}
+			return translateProgram(cmd, args, &src, &t, to, out, &as)
 		},
 	}
 	src.flags(cmd)
-	t.flags(cmd, translate.User.String())
+	t.flags(cmd, translate.User.String(), 0)
 	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(outputNames(), ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
+	cmd.Flags().StringVar(&as.name, "name", sourceName, "`NAME` of the program in C, Go and ELF")
+	cmd.Flags().StringVar(&as.section, "section", "", "`SECTION` of the program in ELF, which tells loaders its kind (default after the target)")
+	cmd.Flags().StringVar(&as.licence, "licence", "", "`LICENCE` in ELF and C (default what the program needs)")
+	cmd.Flags().StringVar(&order, "order", "native", "byte `ORDER` of raw, hex and ELF: "+strings.Join(byteOrderNames, ", "))
 	complete(cmd, "to", outputNames()...)
+	complete(cmd, "order", byteOrderNames...)
 	return cmd
 }
 
-func translateProgram(cmd *cobra.Command, args []string, src *source, t *translation, to, out string) error {
+func translateProgram(cmd *cobra.Command, args []string, src *source, t *translation, to, out string, as *translated) error {
 	i := slices.Index(outputNames(), to)
 	if i < 0 {
 		return usagef("unknown form %q; the forms are %s", to, strings.Join(outputNames(), ", "))
@@ -96,17 +120,17 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return err
 	}
+	if c := outputs[i].c; c != nil {
+		return translateToC(cmd, args, src, t.target, link, out, as, c)
+	}
 	opts, err := t.options(link)
 	if err != nil {
 		return err
 	}
-	if to == "raw" && out == "" && isTerminal(cmd.OutOrStdout()) {
-		return usagef("raw bytes would upset the terminal: give -o FILE, or --to hex")
+	if outputs[i].binary && out == "" && isTerminal(cmd.OutOrStdout()) {
+		return errUpset(to)
 	}
-	in, err := src.program(cmd, args, link)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
-	}
+	in, err := src.programOrCommand(cmd, args, link)
 	if err != nil {
 		return err
 	}
@@ -114,7 +138,22 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return in.fault(err)
 	}
-	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, in.program, r) })
+	as.program, as.Result = in.program, r
+	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
+}
+
+// programOrCommand is program for the root command: a FILE that is not there may be a command misspelt.
+func (s *source) programOrCommand(cmd *cobra.Command, args []string, link difftest.LinkType) (*input, error) {
+	in, err := s.program(cmd, args, link)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
+	}
+	return in, err
+}
+
+// errUpset refuses to write bytes to a terminal.
+func errUpset(form string) error {
+	return usagef("%s bytes would upset the terminal: give -o FILE, or --to hex", form)
 }
 
 func outputNames() []string {
@@ -126,16 +165,16 @@ func outputNames() []string {
 }
 
 // writeListing writes the program as text, each group of instructions behind the classic one that it came from.
-func writeListing(w io.Writer, p cbpf.Program, r *translate.Result, d ebpf.Dialect) error {
+func writeListing(w io.Writer, t *translated, d ebpf.Dialect) error {
 	last := translate.NoPC
-	for slot := 0; slot < len(r.Program); {
-		if pc := r.PCs[slot]; pc != last && pc != translate.NoPC {
-			if _, err := fmt.Fprintf(w, "; %s\n", strings.TrimRight(cbpf.Line(pc, p[pc]), " ")); err != nil {
+	for slot := 0; slot < len(t.Program); {
+		if pc := t.PCs[slot]; pc != last && pc != translate.NoPC {
+			if _, err := fmt.Fprintf(w, "; %s\n", strings.TrimRight(cbpf.Line(pc, t.program[pc]), " ")); err != nil {
 				return err
 			}
 			last = pc
 		}
-		text, slots := r.Program.Line(slot, d)
+		text, slots := t.Program.Line(slot, d)
 		if _, err := fmt.Fprintf(w, "%4d: %s\n", slot, text); err != nil {
 			return err
 		}
@@ -144,15 +183,15 @@ func writeListing(w io.Writer, p cbpf.Program, r *translate.Result, d ebpf.Diale
 	return nil
 }
 
-// writeRaw writes the slots as bpf(2) takes them on this machine.
-func writeRaw(w io.Writer, _ cbpf.Program, r *translate.Result) error {
-	_, err := w.Write(ebpf.Encode(r.Program, binary.NativeEndian))
+// writeRaw writes the slots as bpf(2) takes them on a machine of the order.
+func writeRaw(w io.Writer, t *translated) error {
+	_, err := w.Write(ebpf.Encode(t.Program, t.order))
 	return err
 }
 
 // writeHex writes the same bytes, a slot a line.
-func writeHex(w io.Writer, _ cbpf.Program, r *translate.Result) error {
-	return writeHexSlots(w, ebpf.Encode(r.Program, binary.NativeEndian))
+func writeHex(w io.Writer, t *translated) error {
+	return writeHexSlots(w, ebpf.Encode(t.Program, t.order))
 }
 
 func writeHexSlots(w io.Writer, code []byte) error {
@@ -201,16 +240,16 @@ type slotInsn struct {
 	Text string `json:"text"`
 }
 
-func writeJSON(w io.Writer, p cbpf.Program, r *translate.Result) error {
-	l := listing{Target: r.Target.String(), Licence: r.Licence, Stats: listingStats(r.Stats)}
-	for pc, ins := range p {
+func writeJSON(w io.Writer, t *translated) error {
+	l := listing{Target: t.Target.String(), Licence: t.Licence, Stats: listingStats(t.Stats)}
+	for pc, ins := range t.program {
 		text := strings.TrimSpace(strings.TrimPrefix(cbpf.Line(pc, ins), fmt.Sprintf("(%03d)", pc)))
 		l.Classic = append(l.Classic, classicInsn{pc, ins.Op, ins.Jt, ins.Jf, ins.K, text})
 	}
-	for slot, ins := range r.Program {
-		text, _ := r.Program.Line(slot, ebpf.LLVM)
+	for slot, ins := range t.Program {
+		text, _ := t.Program.Line(slot, ebpf.LLVM)
 		s := slotInsn{Slot: slot, Op: uint8(ins.Op), Dst: uint8(ins.Dst), Src: uint8(ins.Src), Off: ins.Off, Imm: ins.Imm, Text: text}
-		if pc := r.PCs[slot]; pc != translate.NoPC {
+		if pc := t.PCs[slot]; pc != translate.NoPC {
 			s.PC = &pc
 		}
 		l.Program = append(l.Program, s)

@@ -2,60 +2,15 @@ package kernel
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
-// The logs are the kernel's, recorded.
-func TestRefusal(t *testing.T) {
-	for _, test := range []struct {
-		name, log string
-		pc        int
-		message   string
-	}{
-		{
-			name: "about the instruction looked at last",
-			log: `0: R1=ctx() R10=fp0
-0: (b7) r0 = 0                        ; R0=0
-1: (61) r0 = *(u32 *)(r1 +3)
-invalid bpf_context access off=3 size=4
-processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0`,
-			pc: 1, message: "invalid bpf_context access off=3 size=4",
-		},
-		{
-			name: "names its place",
-			log: `jump out of range from insn 1 to 11
-processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0`,
-			pc: 1, message: "jump out of range from insn 1 to 11",
-		},
-		{
-			name: "names no place",
-			log: `unknown opcode 08
-processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0`,
-			pc: -1, message: "unknown opcode 08",
-		},
-		{name: "a number beyond int", log: "jump out of range from insn 99999999999999999999 to 1", pc: -1,
-			message: "jump out of range from insn 99999999999999999999 to 1"},
-		{name: "noise only", log: "processed 0 insns", pc: -1, message: "invalid argument"},
-		{name: "empty", pc: -1, message: "invalid argument"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got := refusal(strings.Split(test.log, "\n"), unix.EINVAL)
-			require.Equal(t, test.pc, got.PC)
-			require.Equal(t, test.message, got.Message)
-			require.Equal(t, test.log, got.Log)
-			require.ErrorIs(t, got, unix.EINVAL)
-		})
-	}
-}
-
 // Programs that the running kernel refuses, and where.
-func TestLoadSocketRefused(t *testing.T) {
+func TestLoadRefused(t *testing.T) {
 	requireExtended(t)
 	aim := func(i ebpf.Instruction, off int16) ebpf.Instruction { i.Off = off; return i }
 	set0 := ebpf.Mov.Imm(ebpf.R0, 0)
@@ -77,7 +32,7 @@ func TestLoadSocketRefused(t *testing.T) {
 		{"empty", ebpf.Program{}, -1, "empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f, err := LoadSocket(test.program, "")
+			f, err := Load(test.program, LoadOptions{})
 			var refused *VerifierError
 			require.ErrorAs(t, err, &refused)
 			require.Nil(t, f)
@@ -91,7 +46,7 @@ func TestLoadSocketRefused(t *testing.T) {
 }
 
 // What the loader would alter, or cannot read, does not reach the kernel.
-func TestLoadSocketAltered(t *testing.T) {
+func TestLoadAltered(t *testing.T) {
 	requireExtended(t)
 	addOff := ebpf.Add.Imm(ebpf.R0, 1)
 	addOff.Off = 4
@@ -105,7 +60,7 @@ func TestLoadSocketAltered(t *testing.T) {
 		{"second slot with a register", ebpf.Program{{Op: ebpf.OpLoadWide}, {Dst: ebpf.R1}, ebpf.Return()}, -1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := LoadSocket(test.program, "")
+			_, err := Load(test.program, LoadOptions{})
 			var slot *SlotError
 			require.ErrorAs(t, err, &slot)
 			require.Equal(t, test.pc, slot.PC)

@@ -38,7 +38,6 @@ type ngInterface struct {
 
 // firstInterface reads up to the first interface and leaves all of that pending. It is the start of every pcapng file.
 func (g *guard) firstInterface() error {
-	g.frame = g.block
 	var start []byte // pieces in front of the interface, for gopacket to read again
 	for len(g.ifaces) == 0 {
 		err := g.next()
@@ -53,7 +52,6 @@ func (g *guard) firstInterface() error {
 		}
 		start = append(start, g.pending...)
 	}
-	g.fileLink = g.ifaces[0].link
 	g.pending = start
 	return nil
 }
@@ -150,10 +148,15 @@ func (g *guard) addInterface(body, options []byte) error {
 	if len(g.ifaces) == maxInterfaces {
 		return g.fault("more than %d interfaces in a section", maxInterfaces)
 	}
+	link, announced := LinkType(g.order.Uint16(body)), g.order.Uint32(body[4:])
+	if g.start == (fileHeader{}) {
+		g.start = fileHeader{link: link, nanos: true}
+		g.start.setSnap(announced)
+	}
 	// gopacket allocates a buffer of the announced size; above the most that a packet may have it says nothing.
-	snap := min(g.order.Uint32(body[4:]), maxCapture)
+	snap := min(announced, maxCapture)
 	g.order.PutUint32(body[4:], snap)
-	g.ifaces = append(g.ifaces, ngInterface{link: LinkType(g.order.Uint16(body)), snap: snap})
+	g.ifaces = append(g.ifaces, ngInterface{link: link, snap: snap})
 	return g.options(options, g.interfaceOption)
 }
 

@@ -1,0 +1,176 @@
+package ebpf
+
+import "encoding/binary"
+
+// SkBuff is laid out as struct __sk_buff of linux/bpf.h (Linux 6.18; 192 bytes). Numbers are in host order unless the
+// comment says otherwise. Data, DataEnd and DataMeta are not looked at: programs that may load them get pointers.
+type SkBuff struct {
+	Len            uint32 // wire length
+	PktType        uint32
+	Mark           uint32
+	QueueMapping   uint32
+	Protocol       uint32 // EtherType, network order in the low 16 bits
+	VlanPresent    uint32
+	VlanTCI        uint32
+	VlanProto      uint32 // EtherType of the tag, network order in the low 16 bits
+	Priority       uint32
+	IngressIfIndex uint32
+	IfIndex        uint32 // 0 where there is no interface
+	TCIndex        uint32
+	CB             [5]uint32
+	Hash           uint32
+	TCClassID      uint32
+	Data           uint32
+	DataEnd        uint32
+	NAPIID         uint32
+	Family         uint32
+	RemoteIP4      uint32
+	LocalIP4       uint32
+	RemoteIP6      [4]uint32
+	LocalIP6       [4]uint32
+	RemotePort     uint32
+	LocalPort      uint32
+	DataMeta       uint32
+	FlowKeys       uint64
+	TStamp         uint64
+	WireLen        uint32
+	GSOSegs        uint32
+	Sk             uint64
+	GSOSize        uint32
+	TStampType     uint8
+	_              [3]uint8
+	HWTStamp       uint64
+}
+
+// Offsets of the fields of SkBuff that translations read, and its size in bytes.
+const (
+	SkbLen         int16 = 0
+	SkbPktType     int16 = 4
+	SkbMark        int16 = 8
+	SkbQueue       int16 = 12
+	SkbProtocol    int16 = 16
+	SkbVlanPresent int16 = 20
+	SkbVlanTCI     int16 = 24
+	SkbVlanProto   int16 = 28
+	SkbIfIndex     int16 = 40
+	SkbHash        int16 = 68
+	SkbData        int16 = 76
+	SkbDataEnd     int16 = 80
+	SkbDataMeta    int16 = 140
+	SkbSize              = 192
+)
+
+// XDPBuff is laid out as struct xdp_md of linux/bpf.h (24 bytes), in host order. Data, DataEnd and DataMeta are not looked
+// at: programs get pointers.
+type XDPBuff struct {
+	Data           uint32
+	DataEnd        uint32
+	DataMeta       uint32
+	IngressIfIndex uint32
+	RxQueueIndex   uint32
+	EgressIfIndex  uint32 // only programs of a devmap may load it
+}
+
+// Offsets of the fields of XDPBuff, and its size in bytes.
+const (
+	XDPData           int16 = 0
+	XDPDataEnd        int16 = 4
+	XDPDataMeta       int16 = 8
+	XDPIngressIfIndex int16 = 12
+	XDPRxQueueIndex   int16 = 16
+	XDPEgressIfIndex  int16 = 20
+	XDPSize                 = 24
+)
+
+// TraceSize is the size of the context of the ABI Trace in bytes: that of struct pt_regs on x86-64, which is more than the
+// arguments of any function that can be traced.
+const TraceSize = 168
+
+// field is a part of a context: where it lies, who may load it, and how. Loads are aligned to their size.
+type field struct {
+	off, size int
+	abis      abiSet
+	sizes     int  // the sum of the sizes of loads that are allowed, 1, 2, 4 and 8
+	holds     kind // what a load yields
+}
+
+// Sizes of loads that fields allow.
+const (
+	anyPart   = 1 | 2 | 4 // of a 4-byte word, or all of it
+	wholeWord = 4
+	wholeLong = 8
+	anySize   = anyPart | wholeLong
+)
+
+// onSkb are the ABIs whose context is an SkBuff with a verifier, onDirect those of them that read the packet directly.
+var (
+	onSkb    = abis(Socket, TC, CGroupSKB)
+	onDirect = abis(TC, CGroupSKB)
+)
+
+// skbFields are those of SkBuff (bpf_skb_is_valid_access and its callers in net/core/filter.c, Linux 6.18). The pointers
+// flow_keys and sk are left out.
+var skbFields = []field{
+	{0, 48, onSkb, anyPart, number},                     // len to tc_index
+	{48, 20, onSkb, anySize, number},                    // cb
+	{int(SkbHash), 4, onSkb, anyPart, number},           //
+	{72, 4, abis(TC), anyPart, number},                  // tc_classid
+	{int(SkbData), 4, onDirect, wholeWord, packetPtr},   //
+	{int(SkbDataEnd), 4, onDirect, wholeWord, endPtr},   //
+	{84, 4, onSkb, anyPart, number},                     // napi_id
+	{88, 4, abis(CGroupSKB), anyPart, number},           // family
+	{92, 40, abis(CGroupSKB), wholeWord, number},        // remote_ip4 to local_ip6
+	{132, 8, abis(CGroupSKB), anyPart, number},          // remote_port, local_port
+	{int(SkbDataMeta), 4, abis(TC), wholeWord, metaPtr}, //
+	{152, 8, onDirect, wholeLong, number},               // tstamp
+	{160, 4, abis(TC), anyPart, number},                 // wire_len
+	{164, 4, onSkb, anyPart, number},                    // gso_segs
+	{176, 4, onSkb, anyPart, number},                    // gso_size
+	{180, 1, abis(TC), 1, number},                       // tstamp_type
+	{184, 8, onDirect, wholeLong, number},               // hwtstamp
+}
+
+// xdpFields are those of XDPBuff (xdp_is_valid_access in net/core/filter.c). egress_ifindex is left out: it needs a devmap.
+var xdpFields = []field{
+	{int(XDPData), 4, abis(XDP), wholeWord, packetPtr},
+	{int(XDPDataEnd), 4, abis(XDP), wholeWord, endPtr},
+	{int(XDPDataMeta), 4, abis(XDP), wholeWord, metaPtr},
+	{int(XDPIngressIfIndex), 8, abis(XDP), wholeWord, number}, // and rx_queue_index
+}
+
+var traceFields = []field{{0, TraceSize, abis(Trace), anySize, number}}
+
+// field returns the field of the context that holds the n bytes at the offset. ok is false where none does, and where
+// programs of the ABI may not load these.
+func (a ABI) field(at int64, n int) (f field, ok bool) {
+	for _, f := range a.info().fields {
+		if at >= int64(f.off) && at+int64(n) <= int64(f.off+f.size) {
+			return f, f.abis.has(a) && f.sizes&n != 0 && at%int64(n) == 0
+		}
+	}
+	return field{}, false
+}
+
+// pointersOf returns the fields that hold pointers into the packet.
+func pointersOf(fields []field, a ABI) (pointers []field) {
+	for _, f := range fields {
+		if f.abis.has(a) && f.holds != number {
+			pointers = append(pointers, f)
+		}
+	}
+	return pointers
+}
+
+// put writes the struct as the C compiler lays it out, in host order.
+func (s *SkBuff) put(b []byte) {
+	if _, err := binary.Encode(b, binary.NativeEndian, s); err != nil {
+		panic("ebpf: SkBuff is larger than SkbSize")
+	}
+}
+
+// put writes the struct likewise.
+func (x *XDPBuff) put(b []byte) {
+	if _, err := binary.Encode(b, binary.NativeEndian, x); err != nil {
+		panic("ebpf: XDPBuff is larger than XDPSize")
+	}
+}

@@ -1,0 +1,51 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// Verify has the verifier judge a program, and keeps nothing of it in the kernel. The log is as long as opts.Log says;
+// Stats are always had. Errors are those of Load.
+func Verify(p ebpf.Program, opts LoadOptions) (Stats, error) {
+	if opts.Log == LogNone {
+		opts.Log = LogStats
+	}
+	f, err := Load(p, opts)
+	if err != nil {
+		return Stats{}, err
+	}
+	s, _ := f.Stats()
+	return s, f.Close()
+}
+
+// Log is what the verifier told of the program; empty unless LoadOptions.Log asked for it.
+func (f *Filter) Log() string { return f.prog.VerifierLog }
+
+// Stats are those of the log. ok is false where LoadOptions.Log asked for none.
+func (f *Filter) Stats() (s Stats, ok bool) { return ParseStats(f.Log()) }
+
+// Info asks the kernel about the program.
+func (f *Filter) Info() (*Info, error) {
+	known, err := f.prog.Info()
+	if err != nil {
+		return nil, fmt.Errorf("ask about a %s: %w", f.kind, err)
+	}
+	info := &Info{Tag: known.Tag, Name: known.Name}
+	id, _ := known.ID()
+	verified, _ := known.VerifiedInstructions()
+	info.ID, info.Verified = uint32(id), int(verified)
+	info.Jited, _ = known.JitedInsns()
+	insns, err := known.Instructions()
+	if err != nil {
+		return info, nil // not told
+	}
+	var raw bytes.Buffer
+	if err := insns.Marshal(&raw, hostOrder); err != nil {
+		return nil, fmt.Errorf("read back a %s: %w", f.kind, err)
+	}
+	info.Xlated, err = ebpf.Decode(raw.Bytes(), hostOrder)
+	return info, err
+}

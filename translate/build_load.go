@@ -1,0 +1,141 @@
+package translate
+
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"golang.org/x/net/bpf"
+)
+
+// load adds a load of packet bytes or of an extension.
+func (b *builder) load(info *cbpf.OpInfo, ins bpf.RawInstruction) {
+	if isExtension(info, ins) {
+		ext, _ := cbpf.Extension(ins.K)
+		b.extension(ext)
+		return
+	}
+	var v value
+	if info.Form == cbpf.FormInd {
+		v = b.indirect(info.Size, ins.K)
+	} else {
+		v = b.absolute(info.Size, ins.K)
+	}
+	switch {
+	case b.cur == nil:
+	case info.Form == cbpf.FormMSH:
+		low := b.define(b.alu(ebpf.And, v, b.constant(0xf)))
+		b.at[placeX] = b.define(b.alu(ebpf.Lsh, low, b.constant(2)))
+	default:
+		b.at[placeA] = v
+	}
+}
+
+// absolute loads from an offset known now.
+func (b *builder) absolute(size int, k uint32) value {
+	if b.hook.ends(k, size) {
+		b.ret(b.constant(0))
+		return noValue
+	}
+	off, ok := b.hook.place(k)
+	if !ok {
+		return b.define(b.opaque(size, noValue, k))
+	}
+	b.append(inst{kind: instGuard, base: noValue, hi: int64(off) + int64(size), most: b.hook.most})
+	return b.define(b.values.load(size, noValue, off))
+}
+
+// indirect loads from X+k, which wraps at 32 bits. A sum that may be 2^31 and more, where the windows are, is left to the
+// slow twin if it is.
+func (b *builder) indirect(size int, k uint32) value {
+	sum := b.alu(ebpf.Add, b.at[placeX], b.constant(k))
+	if at, ok := b.constOf(sum); ok {
+		return b.absolute(size, at)
+	}
+	if b.hook.opaque {
+		return b.define(b.opaque(size, b.at[placeX], k))
+	}
+	base, off := b.split(sum)
+	if uint64(b.known[base].hi)+uint64(off) >= 1<<31 {
+		base, off = b.define(sum), 0
+	}
+	return b.define(b.values.load(size, b.address(base, int64(off)+int64(size)), off))
+}
+
+// split makes base and constant of a sum.
+func (b *builder) split(v value) (base value, off uint32) {
+	if e := &b.exprs[v]; e.kind == exprALU && e.fn == ebpf.Add {
+		if k, ok := b.constOf(e.b); ok {
+			return e.a, k
+		}
+	}
+	return v, 0
+}
+
+// address is that of a packet byte behind which hi bytes are there.
+func (b *builder) address(base value, hi int64) value {
+	p := b.pointer(base)
+	known := int64(b.known[base].hi)
+	if known >= 1<<31 {
+		b.far = true
+	}
+	if !b.hook.byAddress {
+		if known >= 1<<31 {
+			b.append(inst{kind: instSmall, v: base, hi: 1<<31 - 1})
+		}
+		b.append(inst{kind: instGuard, base: base, hi: hi, most: b.hook.most})
+		return b.define(p)
+	}
+	most := maxOffset - known
+	if !b.plainlySmall(base, maxOffset-hi) {
+		b.append(inst{kind: instSmall, v: base, hi: maxOffset - hi})
+		most = hi
+	}
+	b.define(p)
+	b.append(inst{kind: instGuard, base: p, hi: hi, most: most})
+	return p
+}
+
+// maxOffset is the furthest that the kernel's verifier follows a packet pointer (MAX_PACKET_OFF in kernel/bpf/verifier.c).
+const maxOffset = 0xffff
+
+// plainlySmall reports whether a value is at most so much, for reasons that the verifier sees too.
+func (g *graph) plainlySmall(v value, most int64) bool {
+	e := &g.exprs[v]
+	switch {
+	case int64(g.known[v].hi) > most:
+		return false
+	case e.kind == exprLoad:
+		return e.size < 4
+	case e.kind == exprALU && (e.fn == ebpf.And || e.fn == ebpf.Lsh || e.fn == ebpf.Rsh || e.fn == ebpf.Add):
+		_, isConst := g.constOf(e.b)
+		return isConst && (e.fn == ebpf.And || g.plainlySmall(e.a, int64(g.known[e.a].hi)))
+	}
+	return false
+}
+
+// extension loads a property of the packet into A.
+func (b *builder) extension(ext cbpf.Ext) {
+	a, x := b.at[placeA], b.at[placeX]
+	switch ext {
+	case cbpf.ExtXorX:
+		b.at[placeA] = b.define(b.alu(ebpf.Xor, a, x))
+	case cbpf.ExtIfIndex:
+		b.interfaceKnown()
+		b.at[placeA] = b.property(cbpf.ExtIfIndex, noValue, noValue)
+	case cbpf.ExtHaType:
+		n, _ := b.hook.hatype()
+		b.interfaceKnown()
+		b.at[placeA] = b.constant(uint32(n))
+	default:
+		b.at[placeA] = b.define(b.property(ext, a, x))
+	}
+}
+
+// interfaceKnown ends the program with what A holds where there is no interface, as the kernel does.
+func (b *builder) interfaceKnown() {
+	index := b.define(b.property(cbpf.ExtIfIndex, noValue, noValue))
+	known, unknown := &block{}, &block{}
+	b.cur.term = term{kind: termCond, op: ebpf.JEq, a: index, b: b.constant(0), pc: b.pc, yes: edge{to: unknown}, no: edge{to: known}}
+	unknown.term = term{kind: termRet, a: b.at[placeA], pc: b.pc}
+	b.blocks = append(b.blocks, unknown, known)
+	b.cur = known
+}

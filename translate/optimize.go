@@ -1,0 +1,79 @@
+package translate
+
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// optimizable is a target for which optimised programs can be made.
+type optimizable interface {
+	access
+	// hook tells what the optimiser has to know before it chooses instructions.
+	hook() *hook
+	// layout tells where the program finds things, once entry has put them there. twin says that the plain translation
+	// follows, which wants all that it knows by entry.
+	layout(p cbpf.Program, twin bool) layout
+}
+
+// optimized translates the whole program by way of a graph. It reports false, and has emitted nothing, for a program that
+// is better translated plainly.
+func (e *emitter) optimized(level int) (done bool, err error) {
+	target, ok := e.access.(optimizable)
+	if !ok || e.paths.visits > maxPathInsns && e.target != User && e.target != Seccomp {
+		return false, nil
+	}
+	h := target.hook()
+	g := buildGraph(e.prog, h)
+	g.optimize(level)
+	twin := g.far || h.paged
+	at := target.layout(e.prog, twin)
+	at.miss = e.drop
+	if twin {
+		at.miss = e.b.NewLabel()
+		at.stack = min(at.stack, plainStack) // what lies there may be a pointer, which the twin must not write half over
+	}
+	code, vregs, missed := lower(g, e, at)
+	homes, spare := allot(code, vregs, allRegisters&^at.pinned, at.stack)
+	if homes.stack() > ebpf.StackSize {
+		return false, nil
+	}
+	e.b.Origin(NoPC)
+	e.entry(e)
+	if at.enter != nil {
+		at.enter(e.b)
+	}
+	e.stack = max(e.stack, homes.stack())
+	a := assembler{emitter: e, allocation: homes, spare: spare}
+	if err := a.assemble(code); err != nil {
+		return false, err
+	}
+	if !twin || !missed {
+		e.end()
+		return true, nil
+	}
+	e.b.Place(at.miss)
+	return true, e.body()
+}
+
+// plainStack is where the stack of the plain translation ends at the lowest: below scratch words of eight bytes each.
+const plainStack = -8 * cbpf.ScratchWords
+
+// allRegisters are those that a program may use as it likes.
+var allRegisters = setOf(ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3, ebpf.R4, ebpf.R5, ebpf.R6, ebpf.R7, ebpf.R8, ebpf.R9)
+
+// allot gives out registers. Where there are too few, two are kept back for what then lives on the stack.
+func allot(code []vinsn, vregs int, pool registerSet, top int16) (homes *allocation, spare [2]ebpf.Register) {
+	homes = allocate(code, vregs, pool, top)
+	if len(homes.slots) == 0 {
+		return homes, spare
+	}
+	kept := 0
+	for r := ebpf.R9; r > ebpf.R0 && kept < len(spare); r-- {
+		if pool.has(r) {
+			spare[kept] = r
+			pool &^= setOf(r)
+			kept++
+		}
+	}
+	return allocate(code, vregs, pool, top), spare
+}

@@ -1,0 +1,46 @@
+package translate
+
+import "slices"
+
+// maxKept is how many values, besides those that the program holds anyway, are kept for use further down.
+const maxKept = 24
+
+// reuse removes definitions of values that are there already on all ways that lead to them:
+//
+//	b1: v1 = load2 [12]               b1: v1 = load2 [12]
+//	    if v1 == 6 goto b2 else b3        if v1 == 6 goto b2 else b3
+//	b2: v1 = load2 [12]           =>  b2: ...
+func reuse(g *graph) {
+	at := make([]recent, len(g.blocks)) // what is there at the beginning of each block
+	seen := make([]bool, len(g.blocks))
+	for _, b := range g.blocks {
+		have := at[b.id]
+		b.insts = slices.DeleteFunc(b.insts, func(in inst) bool {
+			switch {
+			case in.kind != instDef:
+				return false
+			case slices.Contains(have, in.v):
+				return true
+			}
+			have = have.with(in.v)
+			return false
+		})
+		for e := range b.edges() {
+			if to := e.to.id; seen[to] {
+				at[to] = slices.DeleteFunc(at[to], func(v value) bool { return !slices.Contains(have, v) })
+			} else {
+				at[to], seen[to] = slices.Clone(have), true
+			}
+		}
+	}
+}
+
+// recent holds the values that were defined last, the newest at the end.
+type recent []value
+
+func (r recent) with(v value) recent {
+	if len(r) == maxKept {
+		r = slices.Delete(r, 0, 1)
+	}
+	return append(r, v)
+}
