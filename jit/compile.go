@@ -12,7 +12,7 @@ type compiler struct {
 	prog   ebpf.Program
 	facts  *ebpf.Facts
 	at     []label // of each pc
-	starts []spot  // of each pc
+	starts []spot  // of each pc, and of what follows the program
 	exit   label   // the verdict is in RAX: go to the next packet
 	fault  label   // argFault is set: leave
 	faults []faultSite
@@ -25,12 +25,13 @@ type faultSite struct {
 }
 
 // generate compiles a program that Check accepted, with the loop over packets around it. starts[pc] is where the code of
-// each instruction begins. Packets of fewer than least bytes are refused.
+// each instruction begins, and the last of starts where the loop goes on behind the program. Packets of fewer than least
+// bytes are refused.
 //
 // The code is a leaf without a frame: it calls nothing, leaves RSP and RBP alone, and loops over nothing but packets.
 // So the Go runtime can find its way through it when a profile or a preemption signal arrives.
 func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, starts []int) {
-	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p))}
+	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p)+1)}
 	for pc := range p {
 		c.at[pc] = c.newLabel()
 	}
@@ -44,6 +45,7 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	c.nextPacket(skb, least, wrong)
 	c.body()
 	c.bind(c.exit)
+	c.starts[len(p)] = c.here()
 	c.finishPacket(skb)
 	c.bind(check)
 	c.aluMem(true, aluCmp, regDesc, at(regArgs, argDescEnd))
@@ -52,7 +54,7 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	c.leave(wrong)
 
 	code, place := c.assemble()
-	starts = make([]int, len(p))
+	starts = make([]int, len(c.starts))
 	for pc, s := range c.starts {
 		starts[pc] = place(s)
 	}

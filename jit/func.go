@@ -136,8 +136,8 @@ func (f *Func) Why() error { return f.why }
 // UsesSkb reports whether the program looks at the properties of a packet; RunBatch needs none where it does not.
 func (f *Func) UsesSkb() bool { return f.skb }
 
-// Code returns a copy of the machine code, and for each slot of the program the place where its code begins. Both are
-// nil for a Func that interprets. The loop over packets stands before and behind.
+// Code returns a copy of the machine code, and for each slot of the program the place where its code begins; behind them
+// that of what follows the program. Both are nil for a Func that interprets. The loop over packets stands before and behind.
 func (f *Func) Code() (code []byte, starts []int) {
 	if f.code == nil || f.acquire() != nil {
 		return nil, nil

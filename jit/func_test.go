@@ -204,7 +204,7 @@ func TestGeneratedCodeIsAFramelessLeaf(t *testing.T) {
 		facts, err := ebpf.Check(p, ebpf.User)
 		require.NoError(t, err)
 		code, starts := generate(p, facts, 0)
-		require.Len(t, starts, len(p))
+		require.Len(t, starts, len(p)+1)
 		begins := map[int]bool{}
 		for at := 0; at < len(code); {
 			inst, err := x86asm.Decode(code[at:], 64)

@@ -71,6 +71,7 @@ var outputs = []struct {
 	{name: "carray", write: func(w io.Writer, t *translated) error { return ebpf.WriteC(w, t.Program, t.name) }},
 	{name: "go", write: func(w io.Writer, t *translated) error { return ebpf.WriteGo(w, t.Program, t.name) }},
 	{name: "elf", binary: true, write: writeELF},
+	{name: "x86", write: writeX86},
 	{name: "c", c: targetForm},
 	{name: "cfunc", c: func(string) (csource.Form, error) { return csource.Function, nil }},
 }
