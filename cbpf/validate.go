@@ -129,7 +129,7 @@ func (v *validator) checkTarget(pc int, name string, skip uint64) {
 	switch {
 	case target < uint64(len(v.prog)):
 	case back >= 0 && back <= pc:
-		v.fail(pc, ReasonJumpBackwards, "to (%03d); the kernel takes forward ones only", back)
+		v.fail(pc, ReasonJumpBackwards, "to (%03d); the kernel takes forward ones only; unroll the loop to a depth that is enough: --unroll N", back)
 	default:
 		v.fail(pc, ReasonJumpOutside, "%s %d, the last instruction is %d", name, target, len(v.prog)-1)
 	}
