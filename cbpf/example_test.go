@@ -83,3 +83,22 @@ func ExampleRun_extension() {
 	// (000) ld       [mark]
 	// 42 <nil>
 }
+
+// A loop, as tcpdump makes them for protochain, becomes a program that the kernel takes.
+func ExampleUnroll() {
+	p, err := cbpf.Parse([]byte("(000) ldb [0]\n(001) jeq #0x7 jt 4 jf 2\n(002) add #1\n(003) ja 1\n(004) ret #1"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cbpf.Validate(p))
+	unrolled, origins, err := cbpf.Unroll(p, 2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cbpf.Validate(unrolled), origins)
+	// Output:
+	// (003) jump backwards: to (001); the kernel takes forward ones only; unroll the loop to a depth that is enough: --unroll N
+	// <nil> [0 1 2 1 2 1 -1 4]
+}

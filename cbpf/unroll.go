@@ -20,8 +20,8 @@ const MaxUnroll = MaxInsns
 // times from when it is entered. Where one would, the verdict is 0. libpcap makes such programs of protochain, and jumps
 // backwards by a `ja` of which k is negative as an int32; no kernel takes them.
 //
-// A loop is n+1 copies of its instructions; one inside of another is copied with it. What no path reaches is left out, and a
-// conditional jump that outgrows its eight bits leads to a `ja` behind it. origins tells of each instruction the pc in p of
+// A loop is n+1 copies of its instructions; one inside of another is copied with it. What no path reaches is left out, and so
+// is what only leads to another round in the last copy. A conditional jump that outgrows its eight bits leads to a `ja` behind it. origins tells of each instruction the pc in p of
 // the one that it came from, -1 for the end of those that went round too often.
 //
 // A program without a backward jump is returned as it is. p need not be valid otherwise, but every path must end in a return:

@@ -18,7 +18,8 @@ type node struct {
 	next  [2]edge // for conditional jumps that of jt and that of jf, otherwise one
 	count int
 	state visitState
-	at    int // the place in the new program
+	ended bool // whatever happens from here on, the verdict is 0 because something goes round too often
+	at    int  // the place in the new program
 }
 
 type visitState uint8
@@ -50,8 +51,21 @@ func (g *flow) unroll(n int) (Program, []int) {
 	if !c.copyFrom(start.to) {
 		return nil, nil
 	}
+	if start.to.ended {
+		c.order = []*node{c.end()}
+	}
+	for _, n := range c.order {
+		for k := range n.next[:n.count] {
+			if n.next[k].to.ended {
+				n.next[k].to = c.end()
+			}
+		}
+	}
 	return layOut(g.prog, c.order)
 }
+
+// end returns the node of what went round too often.
+func (c *copier) end() *node { return c.node(-1, nil) }
 
 // enter returns the round in which a path is at pc when it comes there from the given round, or from none.
 func (c *copier) enter(r *round, pc int) *round {
@@ -88,7 +102,7 @@ func (c *copier) follow(e edge, pc int, r *round) edge {
 		pc = next[0]
 		r = c.enter(r, pc)
 	}
-	e.to = c.node(-1, nil)
+	e.to = c.end()
 	return e
 }
 
@@ -133,10 +147,36 @@ func (c *copier) copyFrom(start *node) bool {
 		stack = stack[:len(stack)-1]
 		if n.state == opened {
 			n.state = closed
-			c.order = append(c.order, n)
+			if n.ended = c.ends(n); !n.ended || n.pc < 0 {
+				c.order = append(c.order, n)
+			}
 		}
 	}
 	return true
+}
+
+// ends reports whether all that the node leads to has ended, and it cannot end the run in another way itself: a load from
+// outside of the packet and a division by 0 have the verdict 0 too, but a property of no interface leaves A.
+func (c *copier) ends(n *node) bool {
+	for _, e := range n.next[:n.count] {
+		if !e.to.ended {
+			return false
+		}
+	}
+	return n.pc < 0 || n.count > 0 && !mayReturnA(c.prog[n.pc]) && c.isValid(n.pc)
+}
+
+func mayReturnA(ins bpf.RawInstruction) bool {
+	row := Info(ins.Op)
+	ext, isExt := Extension(ins.K)
+	return row != nil && row.Form == FormAbs && isExt && (ext == ExtIfIndex || ext == ExtHaType)
+}
+
+// isValid reports whether an instruction alone breaks no rule. What does must not be left out: it would be hidden.
+func (c *copier) isValid(pc int) bool {
+	v := validator{prog: c.prog}
+	v.check(pc, c.prog[pc])
+	return len(v.errs) == 0
 }
 
 // connect finds where a path goes on from the node.

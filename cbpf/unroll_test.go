@@ -242,9 +242,12 @@ func TestUnrollShapes(t *testing.T) {
 		depth int
 		want  string // as a listing, without indices
 	}{
-		{"a jump to itself", cbpf.Program{ldb0, back(1, 1)}, 3, "ldb [0]\nret #0\n"},
+		{"a jump to itself", cbpf.Program{ldb0, jeq1to(1, 0), back(2, 2), retA}, 3, "ldb [0]\njeq #0x1 jt 3 jf 2\nret #0\nret\n"},
 		{"a loop that is tested at its end", cbpf.Program{ldb0, {Op: 0x05, K: 1}, add1, jeq1to(1, 0), back(4, 2), retA}, 1,
-			"ldb [0]\njeq #0x1 jt 6 jf 2\nadd #1\njeq #0x1 jt 6 jf 4\nadd #1\nret #0\nret\n"},
+			"ldb [0]\njeq #0x1 jt 5 jf 2\nadd #1\njeq #0x1 jt 5 jf 4\nret #0\nret\n"},
+		{"a property without which the verdict is A", cbpf.Program{ldb0, {Op: 0x20, K: 0xfffff008}, back(2, 0), retA}, 0,
+			"ldb [0]\nld [ifidx]\nret #0\n"},
+		{"nothing but a loop", cbpf.Program{ldb0, back(1, 0), retA}, 5, "ret #0\n"},
 		{"a loop inside of one", cbpf.Program{ldb0, {Op: 0x07}, jeq1to(1, 0), back(3, 1), jeq1to(1, 0), back(5, 0), retA}, 1,
 			"ldb [0]\ntax\njeq #0x1 jt 5 jf 3\ntax\njeq #0x1 jt 5 jf 12\njeq #0x1 jt 13 jf 6\n" +
 				"ldb [0]\ntax\njeq #0x1 jt 11 jf 9\ntax\njeq #0x1 jt 11 jf 12\njeq #0x1 jt 13 jf 12\nret #0\nret\n"},

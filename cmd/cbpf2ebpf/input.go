@@ -23,6 +23,7 @@ type source struct {
 	from     string
 	expr     string
 	linkType string
+	unroll   int
 }
 
 func (s *source) flags(cmd *cobra.Command) {
@@ -33,6 +34,7 @@ func (s *source) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.from, "from", string(cbpf.Auto), "`NOTATION` of the program: "+strings.Join(names, ", "))
 	cmd.Flags().StringVarP(&s.expr, "expr", "e", "", "compile this capture `FILTER` with the system's tcpdump instead of reading FILE")
 	cmd.Flags().StringVar(&s.linkType, "linktype", "", "`LINK` type of the packets, as tcpdump -y takes it (default EN10MB, or that of the trace)")
+	cmd.Flags().IntVar(&s.unroll, "unroll", 0, "unroll loops, as protochain makes them, `N` times; what goes round more often has the verdict 0")
 	complete(cmd, "from", names...)
 	complete(cmd, "linktype", difftest.LinkTypeNames()...)
 }
@@ -62,11 +64,12 @@ type input struct {
 	program cbpf.Program
 	name    string
 	source  *cbpf.Source // nil where there is no text of the user's
+	loops
 }
 
 // fault says of an error which input it is of, and shows the place in the text, if it has one.
 func (in *input) fault(err error) error {
-	if in.source != nil {
+	if err = in.written(err); in.source != nil {
 		err = in.source.Place(err)
 	}
 	return inFile(in.name, err)
@@ -74,7 +77,7 @@ func (in *input) fault(err error) error {
 
 // warn writes a warning, with its place in the text as a fault has it.
 func (in *input) warn(w io.Writer, warning cbpf.Warning) {
-	fault := cbpf.Errors{{Reason: warning.Reason, PC: warning.PC, Detail: warning.Advice}}
+	fault := cbpf.Errors{{Reason: warning.Reason, PC: in.origin(warning.PC), Detail: warning.Advice}}
 	if in.source != nil {
 		errors.As(in.source.Place(fault), &fault)
 	}
@@ -88,7 +91,10 @@ func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkT
 			return nil, usagef("both -e and a FILE: %s", files[0])
 		}
 		p, err := compileExpr(s.expr, link)
-		return &input{program: p, name: fmt.Sprintf("filter %q", s.expr)}, err
+		if err != nil {
+			return nil, err
+		}
+		return s.unrolled(&input{program: p, name: fmt.Sprintf("filter %q", s.expr)})
 	}
 	notation, err := cbpf.NotationByName(s.from)
 	if err != nil {
@@ -102,7 +108,7 @@ func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkT
 	if err != nil {
 		return nil, inFile(name, err)
 	}
-	return &input{program: src.Program, name: name, source: src}, nil
+	return s.unrolled(&input{program: src.Program, name: name, source: src})
 }
 
 // valid is program for commands that want one that the kernel would take.

@@ -139,7 +139,7 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return in.fault(err)
 	}
-	as.program, as.Result = in.program, r
+	as.program, as.Result = in.show(r), r
 	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
 }
 
