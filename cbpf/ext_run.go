@@ -13,9 +13,9 @@ func (m *machine) extension(e Ext) uint32 {
 	case ExtIfIndex:
 		return m.ofDevice(meta.IfIndex)
 	case ExtNlattr:
-		return findAttr(m.pkt.Data, m.a, m.x)
+		return m.attribute(findAttr(m.pkt.Data, m.a, m.x))
 	case ExtNlattrNest:
-		return findNestedAttr(m.pkt.Data, m.a, m.x)
+		return m.attribute(findNestedAttr(m.pkt.Data, m.a, m.x))
 	case ExtMark:
 		return meta.Mark
 	case ExtQueue:
@@ -55,6 +55,14 @@ func (m *machine) ofDevice(property uint32) uint32 {
 		m.end(m.a)
 	}
 	return property
+}
+
+// attribute yields the offset that a search for netlink attributes has found.
+func (m *machine) attribute(off uint32, looked int) uint32 {
+	if looked > ManyAttrs {
+		m.quirks |= QuirkAttrs
+	}
+	return off
 }
 
 // random yields 32 bits from the source of the packet.

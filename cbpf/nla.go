@@ -10,23 +10,23 @@ const attrHeader = 4
 const attrType = 0x3fff
 
 // findAttr returns the offset of the first netlink attribute of the type kind, searched from the offset from on, or 0
-// (bpf_skb_get_nlattr in net/core/filter.c, Linux 6.18).
-func findAttr(data []byte, from, kind uint32) uint32 {
+// (bpf_skb_get_nlattr in net/core/filter.c, Linux 6.18), and how many attributes it had to look at.
+func findAttr(data []byte, from, kind uint32) (off uint32, looked int) {
 	if !roomForAttr(data, from) {
-		return 0
+		return 0, 0
 	}
 	return scanAttrs(data, int(from), len(data), kind)
 }
 
 // findNestedAttr returns the offset of the first attribute of the type kind inside the attribute at the offset from, or 0
 // (bpf_skb_get_nlattr_nest).
-func findNestedAttr(data []byte, from, kind uint32) uint32 {
+func findNestedAttr(data []byte, from, kind uint32) (off uint32, looked int) {
 	if !roomForAttr(data, from) {
-		return 0
+		return 0, 0
 	}
 	size, _, ok := attrAt(data, int(from), len(data))
 	if !ok {
-		return 0
+		return 0, 0
 	}
 	return scanAttrs(data, int(from)+attrHeader, int(from)+size, kind)
 }
@@ -37,14 +37,15 @@ func roomForAttr(data []byte, from uint32) bool {
 }
 
 // scanAttrs walks the attributes in data[pos:end] until one of the type kind or a malformed one.
-func scanAttrs(data []byte, pos, end int, kind uint32) uint32 {
+func scanAttrs(data []byte, pos, end int, kind uint32) (off uint32, looked int) {
 	for {
 		size, k, ok := attrAt(data, pos, end)
-		switch {
-		case !ok:
-			return 0
-		case k == kind:
-			return uint32(pos)
+		if !ok {
+			return 0, looked
+		}
+		looked++
+		if k == kind {
+			return uint32(pos), looked
 		}
 		pos += (size + 3) &^ 3
 	}

@@ -31,11 +31,18 @@ const (
 	QuirkRandom
 	// QuirkNoDevice: ifidx or hatype ended the program, because the packet has no interface. The verdict is A.
 	QuirkNoDevice
+	// QuirkAttrs: nla or nlan looked at more than ManyAttrs attributes. Linux looks at all there are; code without loops has
+	// to stop somewhere.
+	QuirkAttrs
 )
+
+// ManyAttrs is a number of netlink attributes that hardly any list in the messages of Linux exceeds.
+const ManyAttrs = 64
 
 // quirkNames are in the order of the bits.
 var quirkNames = [...]string{
 	"shift", "index", "window", "extension", "len", "ldx-len", "neg", "scratch", "cpu", "random", "no-device",
+	"attrs",
 }
 
 // String returns the names of the members, joined by "|"; "none" for the empty set.

@@ -1,6 +1,7 @@
 package cbpf
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,10 @@ func TestRunTraceQuirks(t *testing.T) {
 		{"random", Program{ext(ExtRandom), do(cRetA, 0)}, whole, QuirkExtension | QuirkRandom},
 		{"len", Program{do(cLdLen, 0), do(cRetA, 0)}, part, QuirkLen},
 		{"ldx len", Program{do(cLdxLen, 0), do(cRetA, 0)}, whole, QuirkLdxLen},
+		{"many attributes", findFrom(ExtNlattr, 0, 2), &Packet{Data: append(bytes.Repeat(attrs(4, 1), ManyAttrs), attrs(4, 2)...)},
+			QuirkExtension | QuirkAttrs},
+		{"as many attributes", findFrom(ExtNlattr, 0, 3), &Packet{Data: append(bytes.Repeat(attrs(4, 1), ManyAttrs), attrs(3, 3)...)},
+			QuirkExtension},
 		{"neg", Program{do(cNeg, 0), do(cRetA, 0)}, whole, QuirkNeg},
 		{"scratch", Program{do(cSt, 1), do(cLdMem, 2), do(cRetA, 0)}, whole, QuirkScratch},
 		{"scratch, written", Program{do(cSt, 1), do(cLdMem, 1), do(cRetA, 0)}, whole, 0},

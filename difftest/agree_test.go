@@ -164,7 +164,7 @@ func TestEnginesAgreeOnCorpus(t *testing.T) {
 // userExts are the extensions that all of our own engines can have, with the same value.
 var userExts = []cbpf.Ext{
 	cbpf.ExtProto, cbpf.ExtPktType, cbpf.ExtIfIndex, cbpf.ExtMark, cbpf.ExtQueue, cbpf.ExtRxHash, cbpf.ExtCPU, cbpf.ExtXorX,
-	cbpf.ExtVlanTCI, cbpf.ExtVlanPresent, cbpf.ExtVlanTPID,
+	cbpf.ExtVlanTCI, cbpf.ExtVlanPresent, cbpf.ExtVlanTPID, cbpf.ExtPayOff, cbpf.ExtNlattr, cbpf.ExtNlattrNest,
 }
 
 // randomRun makes the program and the packets of one seed.

@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
@@ -51,10 +52,36 @@ func prepareInterp(target translate.Target, level int) func(cbpf.Program, LinkTy
 			r0, err := prepared.Run(convert.packet(pkt))
 			return uint32(r0), err
 		}}
-		if target == translate.User {
+		switch {
+		case target == translate.User:
 			r.Sees = userView(opts)
+		case measures(p):
+			seesWhole(r)
 		}
 		return r, nil
+	}
+}
+
+// measures reports whether the program has extensions that compare with the number of captured bytes.
+func measures(p cbpf.Program) bool {
+	return slices.ContainsFunc(p, func(ins bpf.RawInstruction) bool {
+		ext, ok := cbpf.Extension(ins.K)
+		return ok && cbpf.Info(ins.Op).Form == cbpf.FormAbs && slices.Contains([]cbpf.Ext{cbpf.ExtPayOff, cbpf.ExtNlattr, cbpf.ExtNlattrNest}, ext)
+	})
+}
+
+// seesWhole makes all packets end where their captured bytes end, as they do inside the kernel: a struct sk_buff has one
+// length, and a translation that asks for the one asks for the other.
+func seesWhole(r *Runner) {
+	run := r.Verdict
+	r.Sees = func(pkt *cbpf.Packet) cbpf.Packet {
+		seen := *pkt
+		seen.WireLen = uint32(len(pkt.Data))
+		return seen
+	}
+	r.Verdict = func(pkt *cbpf.Packet) (uint32, error) {
+		seen := r.Sees(pkt)
+		return run(&seen)
 	}
 }
 
@@ -106,6 +133,7 @@ func prepareKernelExtended(level int) func(cbpf.Program, LinkType) (*Runner, err
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
 		opts := link.Options(translate.Socket)
 		opts.Optimize = level
+		opts.NetOff = 0 // a test-run begins at the network header
 		x, err := prepareTranslated(p, opts)
 		if err != nil {
 			return nil, err

@@ -12,6 +12,8 @@ func known(engine string, quirks cbpf.Quirk) string {
 	switch {
 	case engine == "xnet":
 		return knownXNet(quirks)
+	case engine != "kernel-classic" && quirks&cbpf.QuirkAttrs != 0:
+		return "translations look at so many netlink attributes, and drop packets with more"
 	case strings.HasPrefix(engine, "interp"):
 		return ""
 	case quirks&cbpf.QuirkRandom != 0:

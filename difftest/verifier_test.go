@@ -104,3 +104,60 @@ func TestVerifierTakesJumpyPrograms(t *testing.T) {
 		require.NoError(t, f.Close())
 	}
 }
+
+// searchy makes a program that looks for attributes and for the payload in so many places, and asks of what is found: there are
+// 2^n paths, with another constant in X and in M[k] at the end of each.
+func searchy(n int) cbpf.Program {
+	p := cbpf.Program{{Op: cbpf.OpLdImm}, {Op: 0x07}}
+	for i := range n {
+		e := []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtNlattrNest, cbpf.ExtPayOff}[i%3]
+		p = append(p,
+			bpf.RawInstruction{Op: cbpf.OpLdImm, K: uint32(i)}, extOnly(e)[0],
+			bpf.RawInstruction{Op: cbpf.OpJeqK, K: uint32(i), Jt: 3},
+			bpf.RawInstruction{Op: 0x04, K: uint32(i)}, bpf.RawInstruction{Op: 0x07}, // add, tax
+			bpf.RawInstruction{Op: 0x02, K: uint32(i) % cbpf.ScratchWords}) // st
+	}
+	return append(p, bpf.RawInstruction{Op: cbpf.OpRetA})
+}
+
+// TestVerifierTakesManySearches loads programs whose extensions become code of some length: the verifier must go through each
+// about once.
+func TestVerifierTakesManySearches(t *testing.T) {
+	requireKernel(t)
+	for _, n := range []int{1, 3, 10, 100} {
+		p := searchy(n)
+		require.NoError(t, cbpf.Validate(p))
+		x, err := translate.Translate(p, translate.Options{Target: translate.Socket})
+		require.NoError(t, err)
+		stats, err := kernel.Verify(x.Program, kernel.LoadOptions{})
+		require.NoError(t, err, "%d places", n)
+		t.Logf("%d places: %d slots, %d followed", n, len(x.Program), stats.Processed)
+		require.Less(t, stats.Processed, len(x.Program)*3/2+10_000)
+		c := newTally(t, p, append(withoutKernel, "kernel-ebpf")...)
+		for _, packet := range Crafted()[:20] {
+			c.try(packet.Name, &packet.Packet)
+		}
+		c.done(20, 1)
+	}
+}
+
+// What no verifier would take is refused before it is tried.
+func TestTooManyAttributes(t *testing.T) {
+	for _, c := range []struct {
+		target   translate.Target
+		n, attrs int
+		ok       bool
+	}{
+		{translate.Socket, 1, 1024, true}, {translate.Socket, 1, 1025, false},
+		{translate.User, 1, 1 << 14, true}, {translate.User, 1, 1<<14 + 1, false}, {translate.User, 2, 1 << 14, false},
+		{translate.Socket, 384, 0, true}, {translate.Socket, 385, 0, false}, // a third of them looks for the payload
+	} {
+		_, err := translate.Translate(searchy(c.n), translate.Options{Target: c.target, MaxAttrs: c.attrs})
+		if c.ok {
+			require.NoError(t, err, "%+v", c)
+			continue
+		}
+		var unsupported *translate.UnsupportedError
+		require.ErrorAs(t, err, &unsupported, "%+v", c)
+	}
+}

@@ -78,6 +78,11 @@ func Store(size int, dst Register, off int16, src Register) Instruction {
 	return Instruction{Op: memOp(size, modeMem, ClassSTX), Dst: dst, Src: src, Off: off}
 }
 
+// StoreImm makes `*(size *)(dst + off) = imm`, size 1, 2, 4 or 8 bytes in host order; 8 bytes extend the sign of imm.
+func StoreImm(size int, dst Register, off int16, imm int32) Instruction {
+	return Instruction{Op: memOp(size, modeMem, ClassST), Dst: dst, Off: off, Imm: imm}
+}
+
 // LoadAbs makes `r0 = *(size *)skb[k]`, size 1, 2 or 4 bytes in big-endian order. R6 must hold the context.
 func LoadAbs(size int, k uint32) Instruction {
 	return Instruction{Op: memOp(size, modeAbs, ClassLD), Imm: int32(k)}

@@ -52,6 +52,8 @@ type hook struct {
 	byAddress bool
 	// most is how far guards may reach.
 	most int64
+	// ahead is where the offset of the payload is calculated for all who want it; NoPC where they do so themselves.
+	ahead int
 	// hatype returns the ARPHRD number of the interface; ok is false where that cannot be known.
 	hatype func() (n uint16, ok bool)
 }
@@ -68,6 +70,9 @@ func buildGraph(p cbpf.Program, h *hook) *graph {
 		b.pc = pc
 		if len(b.ways[pc]) > 0 {
 			b.enter(pc)
+		}
+		if b.cur != nil && pc == h.ahead {
+			b.define(b.property(cbpf.ExtPayOff, noValue, noValue))
 		}
 		if b.cur != nil {
 			b.insn(pc, ins)

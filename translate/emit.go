@@ -19,12 +19,14 @@ type emitter struct {
 	dropped    bool         // something goes there
 	dropPlaced bool         // it stands in front already
 	stack      int          // bytes of stack in use
+	search     searchPlan
 }
 
 // newEmitter makes an emitter that writes to b, which may hold other code already. p is valid for the target.
 func newEmitter(b *ebpf.Builder, p cbpf.Program, paths paths, opts Options) *emitter {
+	search := planSearches(p, &paths, opts)
 	a := targets[opts.Target].access(p, paths, opts)
-	e := &emitter{access: a, registers: a.holds(), target: opts.Target, prog: p, b: b, paths: paths, at: make([]ebpf.Label, len(p))}
+	e := &emitter{access: a, search: search, registers: a.holds(), target: opts.Target, prog: p, b: b, paths: paths, at: make([]ebpf.Label, len(p))}
 	for pc := range p {
 		if paths.reached(pc) {
 			e.at[pc] = b.NewLabel()
@@ -71,6 +73,9 @@ func (e *emitter) body() error {
 		e.b.Place(e.at[pc])
 		if e.paths.into[pc] > 1 {
 			e.join(e)
+		}
+		if pc == e.search.payOff {
+			e.payloadOffsetAhead()
 		}
 		if err := e.insn(pc, ins); err != nil {
 			return err

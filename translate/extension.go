@@ -54,6 +54,9 @@ func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 			return nil
 		}
 	}
+	if h, ok := e.access.(headers); ok && searches[ext] != nil {
+		return e.searchFor(pc, ext, h)
+	}
 	return e.unsupported(pc, ext)
 }
 

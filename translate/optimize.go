@@ -23,11 +23,15 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 		return false, nil
 	}
 	h := target.hook()
+	h.ahead = e.search.payOff
 	g := buildGraph(e.prog, h)
 	g.optimize(level)
 	twin := g.far || h.paged
 	at := target.layout(e.prog, twin)
 	at.miss = e.drop
+	if e.search.any() {
+		at.stack = min(at.stack, searchStack)
+	}
 	if twin {
 		at.miss = e.b.NewLabel()
 		at.stack = min(at.stack, plainStack) // what lies there may be a pointer, which the twin must not write half over

@@ -1,6 +1,10 @@
 package translate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+)
 
 // maxKept is how many values, besides those that the program holds anyway, are kept for use further down.
 const maxKept = 24
@@ -22,7 +26,7 @@ func reuse(g *graph) {
 			case slices.Contains(have, in.v):
 				return true
 			}
-			have = have.with(in.v)
+			have = have.with(g, in.v)
 			return false
 		})
 		for e := range b.edges() {
@@ -38,9 +42,16 @@ func reuse(g *graph) {
 // recent holds the values that were defined last, the newest at the end.
 type recent []value
 
-func (r recent) with(v value) recent {
-	if len(r) == maxKept {
-		r = slices.Delete(r, 0, 1)
+// with returns r and a newer value. Where there are too many, the oldest that is not long in the making is forgotten. It may
+// change r.
+func (r recent) with(g *graph, v value) recent {
+	if len(r) >= maxKept {
+		oldest := max(0, slices.IndexFunc(r, func(v value) bool { return !g.isPayOff(v) }))
+		r = slices.Delete(r, oldest, oldest+1)
 	}
 	return append(r, v)
+}
+
+func (g *graph) isPayOff(v value) bool {
+	return g.exprs[v].kind == exprProperty && cbpf.Ext(g.exprs[v].k) == cbpf.ExtPayOff
 }

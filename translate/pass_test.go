@@ -13,7 +13,9 @@ func graphAfter(t *testing.T, program string, names ...string) string {
 	p, err := cbpf.ParseAs(cbpf.Asm, []byte(program))
 	require.NoError(t, err)
 	require.NoError(t, cbpf.Validate(p))
-	g := buildGraph(p, (&user{netOff: 14}).hook())
+	h := (&user{netOff: 14}).hook()
+	h.ahead = NoPC
+	g := buildGraph(p, h)
 	for _, name := range names {
 		i := 0
 		for passes[i].name != name {

@@ -7,8 +7,10 @@ import (
 
 // paths tells how control flows through a program.
 type paths struct {
-	into   []int // of each pc: from how many places control comes there; the entry counts as one
-	visits int   // instructions on all paths together, each path counted by itself; maxVisits stands for that and more
+	into    []int // of each pc: from how many places control comes there; the entry counts as one
+	through []int // of each pc: paths that lead there; maxVisits stands for that and more
+	from    []int // of each pc: the last one that all paths there have in common before it; NoPC for the entry
+	visits  int   // instructions on all paths together, each path counted by itself; maxVisits stands for that and more
 }
 
 // maxVisits is where counting ends.
@@ -29,20 +31,45 @@ func (p *paths) live() (n int) {
 
 // findPaths follows all jumps of a valid program. ends says where a load cannot but end the program (see access).
 func findPaths(prog cbpf.Program, ends func(k uint32, size int) bool) paths {
-	p := paths{into: make([]int, len(prog))}
-	through := make([]int, len(prog)) // paths that lead to each pc
-	p.into[0], through[0] = 1, 1
+	p := paths{into: make([]int, len(prog)), through: make([]int, len(prog)), from: make([]int, len(prog))}
+	p.into[0], p.through[0], p.from[0] = 1, 1, NoPC
 	for pc, ins := range prog {
 		if !p.reached(pc) {
 			continue
 		}
-		p.visits = min(maxVisits, p.visits+through[pc])
+		p.visits = min(maxVisits, p.visits+p.through[pc])
 		for _, next := range successors(pc, ins, ends) {
+			if p.reached(next) {
+				p.from[next] = p.common(p.from[next], pc)
+			} else {
+				p.from[next] = pc
+			}
 			p.into[next]++
-			through[next] = min(maxVisits, through[next]+through[pc])
+			p.through[next] = min(maxVisits, p.through[next]+p.through[pc])
 		}
 	}
 	return p
+}
+
+// common is the last pc that all paths to a and all paths to b go through; a and b are reached. NoPC stands for no place, to
+// which there are no paths.
+func (p *paths) common(a, b int) int {
+	if a == NoPC {
+		return b
+	}
+	for a != b {
+		if a > b {
+			a = p.from[a]
+		} else {
+			b = p.from[b]
+		}
+	}
+	return a
+}
+
+// weigh counts the instruction at pc as so many more.
+func (p *paths) weigh(pc, insns int) {
+	p.visits = int(min(maxVisits, int64(p.visits)+int64(p.through[pc])*int64(insns)))
 }
 
 // successors lists where control goes from the instruction at pc.

@@ -13,7 +13,10 @@ import (
 // M[k] had on the way. So a program with more paths than can be followed one by one forgets at each join: a zero that
 // the verifier takes for an unknown number is mixed into A and X, and M[k] lies at places of the stack whose contents it
 // does not follow.
-type socket struct{ forget bool }
+type socket struct {
+	skbHeaders
+	forget bool
+}
 
 // maxPathInsns is how many classic instructions on all paths together are sure to be followed: each becomes at most 6.
 const maxPathInsns = 1_000_000 / 8
@@ -24,8 +27,8 @@ const (
 	regZero = ebpf.R9 // the zero that the verifier does not see through
 )
 
-func newSocket(_ cbpf.Program, p paths, _ Options) access {
-	return socket{forget: p.visits > maxPathInsns}
+func newSocket(_ cbpf.Program, p paths, opts Options) access {
+	return socket{skbHeaders{uint32(opts.NetOff)}, p.visits > maxPathInsns}
 }
 
 func (socket) holds() registers {

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"fmt"
+
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
@@ -10,7 +12,8 @@ type Options struct {
 	Target Target
 
 	// NetOff is the place of the network header in the packets that User programs get, for loads through the kernel's
-	// NET window; 14 for Ethernet. Other targets ask the kernel.
+	// NET window and for `ld poff`; 14 for Ethernet. Other targets ask the kernel; Socket programs that load poff look there
+	// first. Elsewhere they find it where the whole packet is linear, and where it is not they end with verdict 0.
 	NetOff uint16
 	// HaType is the ARPHRD_* number of the interface (1 for Ethernet), which User programs have no other way to know;
 	// 0 stands for unknown, and then `ld hatype` is refused.
@@ -18,6 +21,21 @@ type Options struct {
 	// Optimize is the level of optimisation: 0 translates instruction by instruction, 1 reuses what is known and puts bounds
 	// checks together, 2 leads paths past comparisons that are decided and makes trees of lists. The verdicts are the same.
 	Optimize int
+	// MaxAttrs is how many netlink attributes `ld nla` and `ld nlan` look at; 0 stands for DefaultMaxAttrs. Where one more
+	// follows, the program ends with verdict 0; Result.Bounds tells which loads may do so. A list of n bytes has n/4
+	// attributes at most.
+	MaxAttrs int
+}
+
+// DefaultMaxAttrs is a number that hardly any list in the messages of Linux exceeds.
+const DefaultMaxAttrs = cbpf.ManyAttrs
+
+// maxAttrs is the number that MaxAttrs stands for.
+func (o *Options) maxAttrs() int {
+	if o.MaxAttrs <= 0 {
+		return DefaultMaxAttrs
+	}
+	return o.MaxAttrs
 }
 
 // MaxOptimize is the highest level of optimisation.
@@ -32,6 +50,20 @@ type Result struct {
 	// Licence is the licence string that the program needs to be loaded with; empty: any.
 	Licence string
 	Stats   Stats
+	// Bounds are the limits of the translation: for packets beyond one of them the program ends with verdict 0, whatever the
+	// classic one would do. Mostly there are none.
+	Bounds []Bound
+}
+
+// Bound is a limit of a translation.
+type Bound struct {
+	PC   int      // of the classic instruction
+	Ext  cbpf.Ext // that it loads: ExtNlattr or ExtNlattrNest
+	Most int      // netlink attributes that it looks at
+}
+
+func (b Bound) String() string {
+	return fmt.Sprintf("(%03d) %q looks at %d netlink attributes; where more follow, the program ends with verdict 0", b.PC, b.Ext, b.Most)
 }
 
 // NoPC marks instructions that no classic one stands for: those of the entry and of the common drop.
@@ -70,6 +102,7 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		Target:  opts.Target,
 		Program: slots,
 		PCs:     origins,
+		Bounds:  e.search.bounds,
 		Stats:   Stats{Classic: len(p), Dead: len(p) - paths.live(), Slots: len(slots), Stack: e.stack},
 	}, nil
 }

@@ -19,8 +19,8 @@ func extensionLoad(e cbpf.Ext) cbpf.Program {
 // TestExtensionsByTarget is the list of what each target can express.
 func TestExtensionsByTarget(t *testing.T) {
 	refused := map[translate.Target][]cbpf.Ext{
-		translate.User:   {cbpf.ExtNlattr, cbpf.ExtNlattrNest, cbpf.ExtPayOff},
-		translate.Socket: {cbpf.ExtNlattr, cbpf.ExtNlattrNest, cbpf.ExtPayOff, cbpf.ExtHaType},
+		translate.User:   nil,
+		translate.Socket: {cbpf.ExtHaType},
 	}
 	for target, exts := range refused {
 		for _, info := range cbpf.Exts {

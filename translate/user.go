@@ -28,10 +28,10 @@ func newUser(p cbpf.Program, _ paths, opts Options) access {
 	return u
 }
 
-// callsHelper reports whether any instruction needs a helper function.
+// callsHelper reports whether any instruction needs a helper function, or code that destroys the same registers.
 func callsHelper(p cbpf.Program) bool {
 	for _, ins := range p {
-		if ext, ok := cbpf.Extension(ins.K); ok && cbpf.Info(ins.Op).Form == cbpf.FormAbs && helpers[ext] != 0 {
+		if ext, ok := cbpf.Extension(ins.K); ok && cbpf.Info(ins.Op).Form == cbpf.FormAbs && (helpers[ext] != 0 || searches[ext] != nil) {
 			return true
 		}
 	}

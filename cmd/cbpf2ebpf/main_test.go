@@ -141,7 +141,7 @@ func TestRefusals(t *testing.T) {
 		{"invalid program", "2,48 0 0 0,21 0 9 1", []string{"check"}, "stdin: "},
 		{"invalid program to run", "1,48 0 0 0", []string{"run", "-r", mixed}, "stdin: line 1: (000) program does not end with a return"},
 		{"invalid program to compare", "1,48 0 0 0", []string{"diff", "-r", mixed}, "stdin: line 1: (000) program does not end with a return"},
-		{"extension without equivalent", "2,48 0 0 4294963252,22 0 0 0", []string{"--target", "socket"}, `stdin: (000) extension "poff" cannot be had on target socket`},
+		{"extension without equivalent", "2,48 0 0 4294963228,22 0 0 0", []string{"--target", "socket"}, `stdin: (000) extension "hatype" cannot be had on target socket`},
 		{"no such trace", "", []string{"run", ip, "-r", "/nonexistent/t"}, "open /nonexistent/t: no such file"},
 		{"no trace at all", "", []string{"run", ip, "-r", ip}, "trace " + ip + ": neither pcap nor pcapng: the first bytes are 28303030"},
 		{"empty trace on stdin", "", []string{"run", ip, "-r", "-"}, "trace stdin: the file is empty, not even a header"},

@@ -1,0 +1,336 @@
+package difftest
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/bpf"
+)
+
+// More EtherTypes and protocol numbers than filters name: those that the kernel's flow dissector knows.
+const (
+	etherMPLSMany = 0x8848
+	etherPPPoE    = 0x8864
+	etherTEB      = 0x6558
+	etherPPP      = 0x880b
+	etherTIPC     = 0x88ca
+	etherFCoE     = 0x8906
+	etherPTP      = 0x88f7
+	etherCFM      = 0x8902
+	etherHSR      = 0x892f
+	etherPRP      = 0x88fb
+	etherBatman   = 0x4305
+
+	protoIGMP    = 2
+	protoDCCP    = 33
+	protoUDPLite = 136
+	protoMPLS    = 137
+)
+
+// dissected is what stands behind an Ethernet header or a VLAN tag with the EtherType.
+type dissected struct {
+	name  string
+	proto uint16
+	body  []byte
+}
+
+// dissectable are packets that take every way through the kernel's flow dissector.
+func dissectable() []dissected {
+	var list []dissected
+	add := func(proto uint16, name string, layers ...layer) {
+		list = append(list, dissected{name, proto, frame(append(layers, padding(24))...)})
+	}
+	over4 := func(name string, proto uint8, layers ...layer) {
+		add(etherIPv4, "IPv4 "+name, append([]layer{ip4{proto: proto}}, layers...)...)
+	}
+	over6 := func(name string, next uint8, layers ...layer) {
+		add(etherIPv6, "IPv6 "+name, append([]layer{ip6{next: next}}, layers...)...)
+	}
+	inner4, inner6 := frame(ip4{proto: protoUDP}, udp{1, 2}), frame(ip6{next: protoTCP}, synTo)
+
+	for proto := range 256 {
+		over4(fmt.Sprintf("protocol %d", proto), uint8(proto), blob(inner4))
+		over6(fmt.Sprintf("protocol %d", proto), uint8(proto), blob(inner6))
+	}
+	for doff := range 16 {
+		over4(fmt.Sprintf("TCP of %d words", doff), protoTCP, words{1, 2, 0, 0, 0, 0, uint16(doff)<<12 | 0xfff})
+	}
+	for ihl := range 16 {
+		body := frame(ip4{proto: protoUDP}, padding(60))
+		body[0] = 0x40 | byte(ihl)
+		add(etherIPv4, fmt.Sprintf("IPv4 of %d words", ihl), blob(body))
+	}
+	for _, frag := range []uint16{0x8000, dontFragment, moreFragments, 1, 0x1fff, 0x2001, 0x0010, 0x4010} {
+		add(etherIPv4, fmt.Sprintf("IPv4 fragment %#x", frag), ip4{proto: protoTCP, frag: frag}, synTo)
+		over6(fmt.Sprintf("fragment %#x", frag), protoFragment, frag6{protoTCP, frag}, synTo)
+	}
+	for _, more := range []uint8{0, 1, 2, 31} {
+		for _, kind := range []uint8{protoHopByHop, protoRouting, protoDestOpts} {
+			over6(fmt.Sprintf("extension %d of %d", kind, more), kind, ext6{protoFragment, more}, frag6{protoUDP, 0}, udp{1, 2})
+			over4(fmt.Sprintf("no extension %d of %d", kind, more), kind, ext6{protoUDP, more}, udp{1, 2})
+		}
+	}
+	over6("extension of 2048", protoDestOpts, ext6{protoDestOpts, 255}, ext6{protoUDP, 1}, udp{1, 2})
+	over6("extension in tunnel", protoIPIP, ip4{proto: protoDestOpts}, ext6{protoUDP, 1}, udp{1, 2})
+
+	for _, proto := range []uint16{etherIPv4, etherIPv6, etherTEB, etherPPP, etherARP, etherVLAN, 0x1234} {
+		for flags := uint16(0); flags < 16; flags++ {
+			for version := range uint16(3) {
+				for _, ack := range []uint16{0, 0x80} {
+					head := words{flags<<12 | ack | version, proto}
+					over4(fmt.Sprintf("GRE %x", head), protoGRE, append(head, make([]uint16, greOptions(head[0]))...), greBody(proto, inner4, inner6))
+				}
+			}
+		}
+	}
+	for _, ppp := range []uint16{0x0021, 0x0057, 0x0281, 0x0283, 0xc021, 0x0020, 0x0121, 0x2d00, 0x002d, 0x0101} {
+		body := greBody(map[uint16]uint16{0x0057: etherIPv6}[ppp], inner4, inner6)
+		add(etherPPPoE, fmt.Sprintf("PPPoE %#x", ppp), words{0x1100, 7, 9, ppp}, body)
+		over4(fmt.Sprintf("PPTP %#x", ppp), protoGRE, words{0x2001, etherPPP, 0, 0, 0xff03, ppp}, body)
+	}
+	for _, first := range []uint16{0x1101, 0x2100, 0x1200, 0x0000} {
+		add(etherPPPoE, fmt.Sprintf("PPPoE of %#x", first), words{first, 7, 9, 0x21}, blob(inner4))
+	}
+	for _, first := range []uint16{0x400f, 0x400e, 0x410f} {
+		add(etherBatman, fmt.Sprintf("batman %#x", first), words{first, 0, 0, 0, 0}, ether{proto: etherIPv4}, blob(inner4))
+	}
+	for _, proto := range []uint16{etherHSR, etherPRP} {
+		add(proto, fmt.Sprintf("ring %#x", proto), words{0, 0, etherIPv6}, blob(inner6))
+	}
+	for _, proto := range []uint16{etherARP, etherRARP, etherMPLS, etherMPLSMany, etherTIPC, etherFCoE, etherPTP, etherCFM, 0x8863, 0x1234, 46} {
+		add(proto, fmt.Sprintf("EtherType %#x", proto), padding(40))
+	}
+	return list
+}
+
+// greOptions is how many words follow the first two of a GRE header.
+func greOptions(first uint16) (n int) {
+	for _, flag := range []uint16{0x8000, 0x2000, 0x1000, 0x0080} {
+		if first&flag != 0 {
+			n += 2
+		}
+	}
+	return n
+}
+
+// greBody is what follows a GRE header with that EtherType.
+func greBody(proto uint16, inner4, inner6 []byte) layer {
+	switch proto {
+	case etherIPv6:
+		return blob(inner6)
+	case etherTEB:
+		return blob(frame(ether{proto: etherVLAN}, tag(5, etherIPv4), blob(inner4)))
+	case etherPPP:
+		return blob(frame(words{0xff03, 0x0021}, blob(inner4)))
+	case etherVLAN:
+		return blob(frame(tag(5, etherIPv4), blob(inner4)))
+	}
+	return blob(inner4)
+}
+
+// tagged is a frame with so many VLAN tags in front of what is to be dissected.
+func (d dissected) tagged(tags int) []byte {
+	protos := append(slices.Repeat([]uint16{etherVLAN}, tags), d.proto)
+	layers := []layer{ether{proto: protos[0]}}
+	for _, proto := range protos[1:] {
+		layers = append(layers, tag(0x123, proto))
+	}
+	return frame(append(layers, blob(d.body))...)
+}
+
+// extOnly is a program that returns the value of an extension.
+func extOnly(e cbpf.Ext) cbpf.Program {
+	return cbpf.Program{{Op: cbpf.OpLdAbsW, K: cbpf.AdOff + uint32(e)}, {Op: cbpf.OpRetA}}
+}
+
+// received is a packet of link type Ethernet, with and without its outermost VLAN tag taken out of the bytes.
+func received(data []byte) []cbpf.Packet {
+	pkt := cbpf.Packet{Data: data, WireLen: uint32(len(data)), Meta: MetaFor(LinkEthernet, data)}
+	if pkt.Meta.Protocol != etherVLAN || len(data) < 18 {
+		return []cbpf.Packet{pkt}
+	}
+	bare := pkt
+	bare.Data = append(bytes.Clone(data[:12]), data[16:]...)
+	bare.WireLen = uint32(len(bare.Data))
+	bare.Meta = MetaFor(LinkEthernet, bare.Data)
+	bare.Meta.VlanPresent, bare.Meta.VlanTPID, bare.Meta.VlanTCI = true, etherVLAN, 0x123
+	return []cbpf.Packet{pkt, bare}
+}
+
+// tally counts what engines said to one program.
+type tally struct {
+	*judge
+	t      testing.TB
+	agreed map[string]int
+	values map[uint32]bool
+}
+
+func newTally(t testing.TB, p cbpf.Program, names ...string) *tally {
+	engines, err := EnginesByName(names)
+	require.NoError(t, err)
+	j := newJudge(p, engines, LinkEthernet)
+	t.Cleanup(j.close)
+	return &tally{j, t, map[string]int{}, map[uint32]bool{}}
+}
+
+// try lets all engines judge the packet.
+func (c *tally) try(name string, pkt *cbpf.Packet) {
+	outcomes := c.run(pkt)
+	for _, o := range outcomes {
+		if o.Agreement == Agrees {
+			c.agreed[o.Engine]++
+			c.values[o.Want] = true
+		}
+	}
+	require.False(c.t, differs(outcomes), "%s\n%+v\n%s", name, outcomes, hex.EncodeToString(pkt.Data))
+}
+
+// done fails where an engine gave fewer verdicts than that, or there were fewer different ones.
+func (c *tally) done(verdicts, values int) {
+	c.t.Log(c.agreed, len(c.values), "values")
+	for _, e := range c.engines {
+		require.GreaterOrEqual(c.t, c.agreed[e.Name], verdicts, e.Name)
+	}
+	require.GreaterOrEqual(c.t, len(c.values), values)
+}
+
+var withoutKernel = []string{"interp", "interp-O2", "interp-socket", "interp-socket-O2", "jit", "jit-O2"}
+
+// The payload is found where the reference finds it, whatever headers come in whatever pass of the dissector, and whether the
+// packet holds them or not.
+func TestPayOffOfEveryHeader(t *testing.T) {
+	t.Parallel()
+	c := newTally(t, extOnly(cbpf.ExtPayOff), withoutKernel...)
+	for i, d := range dissectable() {
+		for tags := range 19 {
+			for _, pkt := range received(d.tagged(tags)) {
+				c.try(fmt.Sprintf("%s behind %d tags", d.name, tags), &pkt)
+			}
+		}
+		whole := d.tagged(i % 2)
+		for n := range min(len(whole), 160) {
+			for _, pkt := range received(whole[:n]) {
+				c.try(fmt.Sprintf("%d bytes of %s", n, d.name), &pkt)
+			}
+		}
+	}
+	c.done(250_000, 150)
+}
+
+func TestKernelFindsPayOffOfEveryHeader(t *testing.T) {
+	requireKernel(t)
+	c := newTally(t, extOnly(cbpf.ExtPayOff), "kernel-ebpf")
+	for i, d := range dissectable() {
+		// A test-run begins behind the Ethernet header.
+		run := func(tags, n int) {
+			pkt := received(d.tagged(tags))[0]
+			pkt.Data = pkt.Data[14:]
+			pkt.Data = pkt.Data[:min(n, len(pkt.Data))]
+			c.try(fmt.Sprintf("%d bytes of %s behind %d tags", n, d.name, tags), &pkt)
+		}
+		for tags := i % 3; tags < 19; tags += 3 {
+			run(tags, 1<<16)
+		}
+		for n := range min(len(d.body), 120) {
+			run(i%2, n)
+		}
+	}
+	c.done(100_000, 140)
+}
+
+// Bytes of packets are changed where they decide.
+func TestPayOffOfChangedPackets(t *testing.T) {
+	t.Parallel()
+	c := newTally(t, extOnly(cbpf.ExtPayOff), withoutKernel...)
+	changedPackets(c, 100_000)
+	c.done(100_000, 130)
+}
+
+func TestKernelFindsPayOffOfChangedPackets(t *testing.T) {
+	requireKernel(t)
+	c := newTally(t, extOnly(cbpf.ExtPayOff), "kernel-ebpf")
+	changedPackets(c, 20_000)
+	c.done(20_000, 80)
+}
+
+// changedPackets makes packets out of dissectable ones.
+func changedPackets(c *tally, n int) {
+	r := rand.New(rand.NewPCG(11, 12))
+	list := dissectable()
+	likely := []byte{0, 1, 4, 6, 8, 17, 0x20, 0x21, 41, 43, 44, 0x45, 47, 58, 60, 0x81, 0x86, 0x88, 132, 136, 137, 0xdd, 0xff}
+	for range n {
+		data := list[r.IntN(len(list))].tagged(r.IntN(17))
+		for range 1 + r.IntN(4) {
+			at := 12 + r.IntN(min(len(data), 200)-12)
+			data[at] = likely[r.IntN(len(likely))]
+		}
+		if r.IntN(4) == 0 {
+			data = data[:14+r.IntN(len(data)-13)]
+		}
+		pkt := cbpf.Packet{Data: data, WireLen: genWireLen(r, len(data)), Meta: genMeta(r, data)}
+		if r.IntN(8) == 0 {
+			pkt.Meta.VlanTPID = list[r.IntN(len(list))].proto
+		}
+		c.try("changed", &pkt)
+	}
+}
+
+// Both sides of the kernel's comparison with the length are cut to 16 bits.
+func TestPayOffHas16Bits(t *testing.T) {
+	c := newTally(t, extOnly(cbpf.ExtPayOff), withoutKernel...)
+	long := frame(onIP4, ip4{proto: protoESP}, padding(1<<17))
+	for _, n := range []int{1<<16 - 1, 1 << 16, 1<<16 + 8, 1<<16 + 33, 1<<16 + 34, 1<<16 + 60, 1 << 17} {
+		pkt := received(long[:n])[0]
+		c.try(fmt.Sprintf("%d bytes", n), &pkt)
+	}
+	c.done(7, 3)
+}
+
+// The network header may be so far behind that the offset of the payload is cut to 16 bits.
+func TestPayOffOfFarHeaders(t *testing.T) {
+	p := extOnly(cbpf.ExtPayOff)
+	inner := frame(ip4{proto: protoUDP}, udp{1, 2}, padding(80))
+	for _, netOff := range []int{1<<16 - 30, 1<<16 - 20, 1<<16 - 1} {
+		data := append(make([]byte, netOff), inner...)
+		pkt := &cbpf.Packet{Data: data, WireLen: uint32(len(data)), Meta: cbpf.Meta{NetOff: netOff, Protocol: etherIPv4}}
+		want, err := cbpf.Run(p, pkt)
+		require.NoError(t, err)
+		for _, target := range []translate.Target{translate.User, translate.Socket} {
+			r, err := translate.Translate(p, translate.Options{Target: target, NetOff: uint16(netOff)})
+			require.NoError(t, err)
+			got, err := ebpf.Run(r.Program, target.ABI(), (&converter{}).packet(pkt))
+			require.NoError(t, err)
+			require.EqualValues(t, want, got, "%s, header at %d", target, netOff)
+		}
+	}
+}
+
+// A program may ask for the payload in many places. One calculation serves all.
+func TestPayOffInManyPlaces(t *testing.T) {
+	ld := func(e cbpf.Ext) bpf.RawInstruction { return extOnly(e)[0] }
+	p := cbpf.Program{
+		{Op: cbpf.OpLdImm, K: 1000}, {Op: 0x07}, // X = 1000
+		{Op: cbpf.OpLdAbsH, K: 12},
+		{Op: cbpf.OpJeqK, K: etherIPv4, Jt: 0, Jf: 4},
+		ld(cbpf.ExtPayOff), {Op: 0x0c}, {Op: 0x02, K: 3}, {Op: cbpf.OpJa, K: 2}, // M[3] = poff + X
+		ld(cbpf.ExtPayOff), {Op: 0x02, K: 3}, // M[3] = poff
+		{Op: cbpf.OpLdAbsB, K: 20}, {Op: 0x07},
+		ld(cbpf.ExtPayOff), {Op: 0xac}, {Op: 0x61, K: 3}, {Op: 0x0c}, {Op: cbpf.OpRetA}, // (poff ^ ldb[20]) + M[3]
+	}
+	require.NoError(t, cbpf.Validate(p))
+	c := newTally(t, p, withoutKernel...)
+	for _, packet := range Crafted() {
+		if packet.Link == LinkEthernet {
+			c.try(packet.Name, &packet.Packet)
+		}
+	}
+	c.done(200, 20)
+}
