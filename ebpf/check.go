@@ -46,12 +46,14 @@ type Facts struct {
 	Calls  bool   // some instruction calls a function
 	GPL    bool   // one that only programs under a licence compatible with the GPL may call
 	Result uint64 // R0 at exit is at most this
+	stray  int    // pc of the first sum that makes a packet pointer of which nothing can be proved; 0 for none
 }
 
-// Unproved returns the pc of the first access that is not proved; ok is false where all are.
+// Unproved returns the pc of the first access that is not proved; ok is false where all are. The sum of a pointer into the
+// packet and a number without bounds counts as one: the kernel's verifier may refuse it though nothing is read through it.
 func (f *Facts) Unproved() (pc int, ok bool) {
 	for pc, m := range f.Access {
-		if m != NoMemory && !f.Proved[pc] {
+		if m != NoMemory && !f.Proved[pc] || pc == f.stray && pc > 0 {
 			return pc, true
 		}
 	}

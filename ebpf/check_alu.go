@@ -25,6 +25,9 @@ func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 		if !ok {
 			return fault(ReasonPointer, pc, "%s", info.Sign)
 		}
+		if v.kind.intoPacket() && v.hi >= farOffset && c.facts.stray == 0 {
+			c.facts.stray = pc
+		}
 		*dst = v
 		return nil
 	case info.Form == FormNeg || info.Form == FormEnd:

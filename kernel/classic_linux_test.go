@@ -86,7 +86,7 @@ func TestClassicVerdict(t *testing.T) {
 		{"length of nothing", cbpf.Program{ins(cbpf.OpLdLen, 0, 0, 0), retA}, 32, nil, 0},
 		{"length", cbpf.Program{ins(opLdxLen, 0, 0, 0), ins(opTxa, 0, 0, 0), retA}, 32, make([]byte, 300), 300},
 		{"shift by 33", cbpf.Program{ldImm(0x80000001), ins(opLdxImm, 0, 0, 33), ins(opLshX, 0, 0, 0), retA}, 32, nil, 2},
-		{"index that wraps", cbpf.Program{ins(opLdxImm, 0, 0, 20), ins(opLdIndB, 0, 0, 0xfffffffc), retA}, 32, counting(17), 17},
+		{"index that wraps", cbpf.Program{ins(opLdxImm, 0, 0, 20), ins(opLdIndB, 0, 0, 0xfffffffc), retA}, 32, countingBytes(17), 17},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := attachClassic(t, test.program)
@@ -251,7 +251,7 @@ func BenchmarkClassicVerdict(b *testing.B) {
 		p    cbpf.Program
 	}{{"constants", cbpf.Program{ret(5)}}, {"A", cbpf.Program{ldImm(3), retA}}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c, data := attachClassic(b, bench.p), counting(60)
+			c, data := attachClassic(b, bench.p), countingBytes(60)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := c.Verdict(data); err != nil {

@@ -13,7 +13,7 @@ import (
 // What a program finds is what ClassicView says, and what it says is spelt out here.
 func TestClassicView(t *testing.T) {
 	requireClassic(t)
-	given := cbpf.Packet{Data: counting(20), WireLen: 99, Meta: cbpf.Meta{Head: []byte{1}, NetOff: 14, Protocol: 0x800, PktType: 4,
+	given := cbpf.Packet{Data: countingBytes(20), WireLen: 99, Meta: cbpf.Meta{Head: []byte{1}, NetOff: 14, Protocol: 0x800, PktType: 4,
 		HasDev: true, IfIndex: 2, HaType: 1, Mark: 3, Queue: 4, RxHash: 5, CPU: 6, VlanPresent: true, VlanTCI: 7, VlanTPID: 0x8100}}
 	view := ClassicView(&given)
 	require.Equal(t, cbpf.Packet{Data: given.Data, WireLen: 20, Meta: cbpf.Meta{NoLink: true}}, view)
@@ -75,7 +75,7 @@ func TestClassicLongData(t *testing.T) {
 	requireClassic(t)
 	for _, n := range []int{1000, 4096, MaxLinear, MaxLinear + 1, 65535, MaxDatagram} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			data := counting(n)
+			data := countingBytes(n)
 			copy(data, attributes())
 			last := uint32(n - 1)
 			found := uint32(10)

@@ -86,10 +86,11 @@ func (e *VerifierError) Error() string {
 
 func (e *VerifierError) Unwrap() error { return e.Err }
 
-// Reason says why a classic program was not attached. The constants are the messages.
+// Reason says why a program was not attached. The constants are the messages.
 type Reason string
 
-// The reasons. ReasonRefused and ReasonMemory are the kernel's answers; the others are limits of AttachClassic.
+// The reasons of AttachClassic and CheckClassic. ReasonRefused and ReasonMemory are the kernel's answers; the others are
+// limits of AttachClassic.
 const (
 	ReasonRefused  Reason = "the kernel refuses the program"
 	ReasonMemory   Reason = "the converted program needs more memory than net.core.optmem_max allows"
@@ -97,10 +98,25 @@ const (
 	ReasonUnstable Reason = "the verdict of a program that reads cpu or rand cannot be told from several runs"
 )
 
+// The reasons of Load, Filter.Attach and Filter.Install.
+const (
+	ReasonHookType    Reason = "programs of this type do not run at this hook"
+	ReasonHookRefused Reason = "the kernel refuses to attach the program there"
+	ReasonNoInterface Reason = "there is no such interface in this network namespace"
+	ReasonNoMode      Reason = "the interface cannot run XDP programs in its driver"
+	ReasonBusy        Reason = "another program is attached there, and there is room for one only"
+	ReasonNoCgroup    Reason = "that is no directory of a cgroup v2 file system"
+	ReasonNoTarget    Reason = "the kernel has no such function or tracepoint"
+	ReasonPinExists   Reason = "something is pinned there already"
+	ReasonPinRefused  Reason = "the bpf file system refuses the pin (it takes no dots in names)"
+	ReasonPinPlace    Reason = "only a bpf file system can hold pins"
+	ReasonNoPin       Reason = "what is attached there ends with its process"
+)
+
 // Error lets a Reason stand as the target of errors.Is.
 func (r Reason) Error() string { return string(r) }
 
-// AttachError says that a classic program was not attached, and why.
+// AttachError says that a program was not attached or pinned, and why.
 type AttachError struct {
 	Reason Reason
 	Detail string // the offending thing and the limit; may be empty

@@ -16,6 +16,8 @@ import (
 type Filter struct {
 	prog  *cilium.Program
 	kind  Type
+	to    string      // LoadOptions.AttachTo
+	count *cilium.Map // nil where it does not count
 	frame []byte
 	skb   [ebpf.SkbMark + 4]byte // the fields of struct __sk_buff that a run sets
 	xdp   [xdpSize]byte          // struct xdp_md
@@ -124,4 +126,26 @@ func (f *Filter) runError(err error) error {
 }
 
 // Close gives the program up. The kernel keeps it as long as it is attached or pinned.
-func (f *Filter) Close() error { return f.prog.Close() }
+func (f *Filter) Close() error {
+	return errors.Join(f.prog.Close(), f.closeCount())
+}
+
+func (f *Filter) closeCount() error {
+	if f.count == nil {
+		return nil
+	}
+	return f.count.Close()
+}
+
+// Counts returns how often the program has run, and how it ended. It is an error to ask where LoadOptions.Count was not
+// set.
+func (f *Filter) Counts() (*Counts, error) {
+	if f.count == nil {
+		return nil, errors.New("the program was loaded without counting")
+	}
+	value := make([]byte, countSize)
+	if err := f.count.Lookup(uint32(0), value); err != nil {
+		return nil, fmt.Errorf("read the counts: %w", err)
+	}
+	return countsOf(value), nil
+}

@@ -20,8 +20,8 @@ func loadSocket(t testing.TB, p ebpf.Program) *Filter {
 	return f
 }
 
-// counting returns n bytes 1, 2, 3...: no two of a packet's first 255 are equal, and none is 0.
-func counting(n int) []byte {
+// countingBytes returns n bytes 1, 2, 3...: no two of a packet's first 255 are equal, and none is 0.
+func countingBytes(n int) []byte {
 	data := make([]byte, n)
 	for i := range data {
 		data[i] = byte(i%255 + 1)
@@ -34,10 +34,10 @@ func TestViewFields(t *testing.T) {
 	requireExtended(t)
 	packets := []cbpf.Packet{
 		{},
-		{Data: counting(1), WireLen: 1000},
-		{Data: counting(60), Meta: cbpf.Meta{PktType: 1, Mark: 0x80000001, Queue: 7, RxHash: 8, IfIndex: 9, HasDev: true}},
-		{Data: counting(1500), Meta: cbpf.Meta{PktType: 2, Protocol: 0x800, VlanPresent: true, VlanTCI: 5, VlanTPID: 0x8100}},
-		{Data: counting(MaxData), Meta: cbpf.Meta{PktType: 3, NoLink: true}},
+		{Data: countingBytes(1), WireLen: 1000},
+		{Data: countingBytes(60), Meta: cbpf.Meta{PktType: 1, Mark: 0x80000001, Queue: 7, RxHash: 8, IfIndex: 9, HasDev: true}},
+		{Data: countingBytes(1500), Meta: cbpf.Meta{PktType: 2, Protocol: 0x800, VlanPresent: true, VlanTCI: 5, VlanTPID: 0x8100}},
+		{Data: countingBytes(MaxData), Meta: cbpf.Meta{PktType: 3, NoLink: true}},
 		{Data: []byte{0x45}, Meta: cbpf.Meta{PktType: 4, Protocol: 0x86dd, Mark: 1}},
 	}
 	fields := []struct {
@@ -109,7 +109,7 @@ func TestFilterLoads(t *testing.T) {
 				ebpf.LoadAbs(test.size, test.k),
 				ebpf.Return(),
 			})
-			data := counting(test.data)
+			data := countingBytes(test.data)
 			got, err := f.Run(data)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
@@ -227,7 +227,7 @@ func TestFilterBench(t *testing.T) {
 	for range 2000 {
 		p = append(p, ebpf.Mul.Imm32(ebpf.R0, 3), ebpf.Add.Imm32(ebpf.R0, 1))
 	}
-	each, err := loadSocket(t, append(p, ebpf.Return())).Bench(counting(60), 1000)
+	each, err := loadSocket(t, append(p, ebpf.Return())).Bench(countingBytes(60), 1000)
 	require.NoError(t, err)
 	require.Positive(t, each)
 }
@@ -235,7 +235,7 @@ func TestFilterBench(t *testing.T) {
 func BenchmarkFilterRun(b *testing.B) {
 	requireExtended(b)
 	f := loadSocket(b, ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 0), ebpf.Return()})
-	pkt := cbpf.Packet{Data: counting(60), Meta: cbpf.Meta{Mark: 1}}
+	pkt := cbpf.Packet{Data: countingBytes(60), Meta: cbpf.Meta{Mark: 1}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := f.RunPacket(&pkt); err != nil {

@@ -57,6 +57,9 @@ func (*Filter) RunPacket(*cbpf.Packet) (uint32, error) { return 0, Available() }
 // RunSplit returns an *UnavailableError.
 func (*Filter) RunSplit(*cbpf.Packet, int) (uint32, error) { return 0, Available() }
 
+// Counts returns an *UnavailableError.
+func (*Filter) Counts() (*Counts, error) { return nil, Available() }
+
 // Bench returns an *UnavailableError.
 func (*Filter) Bench([]byte, uint32) (time.Duration, error) { return 0, Available() }
 
@@ -74,3 +77,63 @@ func (*Classic) Close() error { return nil }
 
 // CheckClassic returns an *UnavailableError.
 func CheckClassic(cbpf.Program) error { return ClassicAvailable() }
+
+// Attach returns an *UnavailableError.
+func (*Filter) Attach(Hook) (*Attachment, error) { return nil, Available() }
+
+// Install returns an *UnavailableError.
+func (*Filter) Install(Placement) (*Installed, error) { return nil, Available() }
+
+// Listen returns an *UnavailableError.
+func (*Filter) Listen(string) (*Capture, error) { return nil, Available() }
+
+// Pin returns an *UnavailableError.
+func (*Filter) Pin(string) error { return Available() }
+
+// Unpin does nothing.
+func (*Filter) Unpin() error { return nil }
+
+// Attachment is a program at a hook. There are none on this system.
+type Attachment struct{}
+
+// Hook is the zero Hook.
+func (*Attachment) Hook() Hook { return Hook{} }
+
+// Keep returns an *UnavailableError.
+func (*Attachment) Keep(string) error { return Available() }
+
+// Pinned is false.
+func (*Attachment) Pinned() bool { return false }
+
+// Close does nothing.
+func (*Attachment) Close() error { return nil }
+
+// Detach does nothing.
+func (*Attachment) Detach() error { return nil }
+
+// Installed is a program in its places. There are none on this system.
+type Installed struct{}
+
+// Attachments are none.
+func (*Installed) Attachments() []*Attachment { return nil }
+
+// Close does nothing.
+func (*Installed) Close() error { return nil }
+
+// Remove does nothing.
+func (*Installed) Remove() error { return nil }
+
+// Capture is a packet socket behind a filter. There are none on this system.
+type Capture struct{}
+
+// SetDeadline does nothing.
+func (*Capture) SetDeadline(time.Time) error { return nil }
+
+// Next returns an *UnavailableError.
+func (*Capture) Next([]byte) (*cbpf.Packet, error) { return nil, Available() }
+
+// Stats returns an *UnavailableError.
+func (*Capture) Stats() (CaptureStats, error) { return CaptureStats{}, Available() }
+
+// Close does nothing.
+func (*Capture) Close() error { return nil }

@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+
 // LoadOptions say as what a program is loaded. The zero value is a socket filter without name and licence.
 type LoadOptions struct {
 	Type     Type
@@ -7,6 +9,12 @@ type LoadOptions struct {
 	Licence  string // "GPL" opens the helpers that need it; may be empty
 	AttachTo string // the kernel function of an Fentry program, the tracepoint of a Tracepoint: fixed from the loading on
 	Log      LogLevel
+	// Front is code that runs before the program, and before what Count counts. It may end the run, and must otherwise leave
+	// r1 as it was.
+	Front ebpf.Program
+	// Count puts code around the program that counts its runs and results, for Filter.Counts: 17 to 19 slots more,
+	// and the result of an Fentry program, which must be 0, becomes 0. Needs Linux 5.2.
+	Count bool
 }
 
 // LogLevel is how much the verifier is to tell of a program that it takes. Of one that it refuses it always tells all.

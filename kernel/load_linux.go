@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	cilium "github.com/cilium/ebpf"
@@ -14,8 +15,8 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
-// Load loads a program. A refusal is a *VerifierError or a *SlotError, a kernel that cannot be asked an
-// *UnavailableError. The Filter holds a file descriptor until it is closed.
+// Load loads a program. A refusal is a *VerifierError or a *SlotError, which name places in p; a kernel that cannot be asked
+// is an *UnavailableError. The Filter holds a file descriptor until it is closed.
 func Load(p ebpf.Program, opts LoadOptions) (*Filter, error) {
 	if err := switchedOff(); err != nil {
 		return nil, err
@@ -23,6 +24,58 @@ func Load(p ebpf.Program, opts LoadOptions) (*Filter, error) {
 	if !opts.Type.known() {
 		return nil, fmt.Errorf("unknown %s", opts.Type)
 	}
+	f := &Filter{kind: opts.Type, to: opts.AttachTo}
+	whole, front := slices.Concat(opts.Front, p), len(opts.Front)
+	if opts.Count {
+		value, err := newCounter(opts)
+		if err != nil {
+			return nil, err
+		}
+		around, more := counting(p, value.FD(), opts.Type)
+		whole, front = slices.Concat(opts.Front, around), front+more
+		f.count = value
+	}
+	prog, err := load(whole, opts)
+	if err != nil {
+		return nil, errors.Join(within(err, front, len(p)), f.closeCount())
+	}
+	f.prog = prog
+	return f, nil
+}
+
+// newCounter makes the map that a program counts in.
+func newCounter(opts LoadOptions) (*cilium.Map, error) {
+	liftMemlock()
+	m, err := cilium.NewMap(&cilium.MapSpec{Name: opts.Name, Type: cilium.Array, KeySize: 4, ValueSize: countSize, MaxEntries: 1})
+	if err == nil {
+		return m, nil
+	}
+	const op = "make a map to count in"
+	if obstacle := obstacleTo(op, opts.Type, err); obstacle != nil {
+		return nil, obstacle
+	}
+	return nil, fmt.Errorf("%s: %w", op, err)
+}
+
+// within moves the place of a fault from a program with front slots before it to the program itself, of n slots. Faults
+// outside have no place there.
+func within(err error, front, n int) error {
+	var refused *VerifierError
+	if errors.As(err, &refused) {
+		refused.PC -= front
+		if refused.PC < 0 || refused.PC >= n {
+			refused.PC = -1
+		}
+	}
+	var slot *SlotError
+	if errors.As(err, &slot) && slot.PC >= 0 {
+		slot.PC = max(slot.PC-front, -1)
+	}
+	return err
+}
+
+// load gives a program to the kernel.
+func load(p ebpf.Program, opts LoadOptions) (*cilium.Program, error) {
 	insns, err := instructions(p)
 	if err != nil {
 		return nil, err
@@ -31,7 +84,7 @@ func Load(p ebpf.Program, opts LoadOptions) (*Filter, error) {
 	if err != nil {
 		return nil, loadError(opts.Type, err)
 	}
-	return &Filter{prog: prog, kind: opts.Type}, nil
+	return prog, nil
 }
 
 // kinds says what the kernel calls each type.

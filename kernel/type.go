@@ -25,18 +25,19 @@ var types = [...]struct {
 	section string // what loaders of ELF files call it
 	view    viewKind
 	max     int    // most bytes of data in a run; see viewKind
+	acts    bool   // r0 is an action, one of a few numbers; otherwise a verdict, 0 or not
 	need    string // what it takes to load one
 }{
-	SocketFilter:  {"socket filter", "socket", viewPulled, MaxData, needExtended},
-	TC:            {"tc program", "tc", viewFrame, maxFrame, needNet},
-	CgroupIngress: {"cgroup-skb ingress program", "cgroup_skb/ingress", viewPulled, MaxData, needCgroup},
-	CgroupEgress:  {"cgroup-skb egress program", "cgroup_skb/egress", viewPulled, MaxData, needCgroup},
-	XDP:           {"XDP program", "xdp", viewFrame, maxXDP, needNet},
-	XDPFrags:      {"XDP program with fragments", "xdp.frags", viewFrame, maxXDPFrags, "Linux 5.18, and root or CAP_BPF with CAP_NET_ADMIN"},
-	Fentry:        {"fentry program", "fentry", viewNone, 0, "Linux 5.5 with BTF and leave to patch kernel functions, and root or CAP_BPF with CAP_PERFMON"},
-	Tracepoint:    {"tracepoint program", "tp_btf", viewNone, 0, "Linux 5.5 with BTF, and root or CAP_BPF with CAP_PERFMON"},
-	RawTracepoint: {"raw tracepoint program", "raw_tp", viewNone, 0, needTrace},
-	Kprobe:        {"kprobe program", "kprobe", viewNone, 0, needTrace},
+	SocketFilter:  {"socket filter", "socket", viewPulled, MaxData, false, needExtended},
+	TC:            {"tc program", "tc", viewFrame, maxFrame, true, needNet},
+	CgroupIngress: {"cgroup-skb ingress program", "cgroup_skb/ingress", viewPulled, MaxData, true, needCgroup},
+	CgroupEgress:  {"cgroup-skb egress program", "cgroup_skb/egress", viewPulled, MaxData, true, needCgroup},
+	XDP:           {"XDP program", "xdp", viewFrame, maxXDP, true, needNet},
+	XDPFrags:      {"XDP program with fragments", "xdp.frags", viewFrame, maxXDPFrags, true, "Linux 5.18, and root or CAP_BPF with CAP_NET_ADMIN"},
+	Fentry:        {"fentry program", "fentry", viewNone, 0, false, "Linux 5.5 with BTF and leave to patch kernel functions, and root or CAP_BPF with CAP_PERFMON"},
+	Tracepoint:    {"tracepoint program", "tp_btf", viewNone, 0, false, "Linux 5.5 with BTF, and root or CAP_BPF with CAP_PERFMON"},
+	RawTracepoint: {"raw tracepoint program", "raw_tp", viewNone, 0, false, needTrace},
+	Kprobe:        {"kprobe program", "kprobe", viewNone, 0, false, needTrace},
 }
 
 // What it takes to load.

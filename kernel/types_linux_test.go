@@ -72,7 +72,7 @@ func TestTypesLoads(t *testing.T) {
 				for bit := range int32(3) {
 					f := loadAs(t, readByte(kind, k, bit), kind)
 					for _, n := range lengths {
-						pkt := cbpf.Packet{Data: counting(n)}
+						pkt := cbpf.Packet{Data: countingBytes(n)}
 						if n < kind.MinData(pkt.Data) || n > kind.MaxData() {
 							continue
 						}
@@ -108,7 +108,7 @@ func TestTypesFields(t *testing.T) {
 	var packets []cbpf.Packet
 	for _, proto := range []uint16{0x0800, 0x86dd, 0x8100, 0x0806, 3} {
 		for dst := range byte(4) {
-			frame := append([]byte{dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, byte(proto >> 8), byte(proto)}, counting(60)...)
+			frame := append([]byte{dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, byte(proto >> 8), byte(proto)}, countingBytes(60)...)
 			packets = append(packets, cbpf.Packet{Data: frame, Meta: cbpf.Meta{Mark: uint32(dst) << 30, Protocol: proto, PktType: dst}})
 		}
 	}
@@ -142,7 +142,7 @@ func TestTypesXDPContext(t *testing.T) {
 	for _, kind := range []Type{XDP, XDPFrags} {
 		view := kind.View(&cbpf.Packet{})
 		for off, want := range map[int16]uint32{12: view.Meta.IfIndex, 16: uint32(view.Meta.Queue)} {
-			got, err := loadAs(t, equals(off, want), kind).Run(counting(60))
+			got, err := loadAs(t, equals(off, want), kind).Run(countingBytes(60))
 			require.NoError(t, err)
 			require.Equal(t, uint32(1), got, "%s, offset %d", kind, off)
 		}
@@ -196,7 +196,7 @@ func TestRunSplit(t *testing.T) {
 	const getBuffLen = 188
 	all := loadAs(t, ebpf.Program{ebpf.CallHelper(getBuffLen), ebpf.Return()}, XDPFrags)
 	for _, n := range []int{14, 60, 3520, 9000, 65536} {
-		pkt := cbpf.Packet{Data: counting(n)}
+		pkt := cbpf.Packet{Data: countingBytes(n)}
 		got, err := all.RunPacket(&pkt)
 		require.NoError(t, err)
 		require.EqualValues(t, n, got)
@@ -209,7 +209,7 @@ func TestRunSplit(t *testing.T) {
 			require.EqualValues(t, n, got)
 		}
 	}
-	_, err := loadAs(t, ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 1), ebpf.Return()}, XDP).RunSplit(&cbpf.Packet{Data: counting(60)}, 14)
+	_, err := loadAs(t, ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 1), ebpf.Return()}, XDP).RunSplit(&cbpf.Packet{Data: countingBytes(60)}, 14)
 	require.ErrorContains(t, err, "in one piece")
 }
 
@@ -267,9 +267,9 @@ func TestTracing(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, kind.String())
-		_, err = f.Run(counting(60))
+		_, err = f.Run(countingBytes(60))
 		require.ErrorIs(t, err, ErrUnavailable)
-		_, err = f.Bench(counting(60), 1)
+		_, err = f.Bench(countingBytes(60), 1)
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.NoError(t, f.Close())
 	}

@@ -10,16 +10,13 @@ type pass struct {
 
 // passes is the optimiser, from top to bottom, once.
 var passes = []pass{
-	{"facts", useFacts, 2, "decides comparisons, leads paths past them"},
-	{"straighten", straighten, 1, "joins what facts left in pieces; later passes see longer blocks"},
-	{"guard", mergeGuards, 1, "wants blocks whose end is known; leaves one guard where there were several"},
-	{"returns", shareReturns, 1, "leaves one block for each verdict, which conditions jump to"},
-	{"straighten", straighten, 1, "blocks that only end in 0 are gone"},
+	{"facts", useFacts, 2, "decides comparisons, and leads paths past them"},
+	{"guard", mergeGuards, 1, "wants what follows each guard settled; blocks that only end in 0 are gone behind it"},
+	{"returns", shareReturns, 1, "brings the ends together, so that chains of comparisons show"},
 	{"tree", searchTrees, 2, "wants chains of blocks that do nothing but compare"},
+	{"straighten", straighten, 1, "joins what the passes above left in pieces; reuse then sees longer blocks"},
 	{"reuse", reuse, 1, "wants all definitions in place that paths need"},
-	{"straighten", straighten, 2, "leaves of trees that ask nothing are gone"},
-	{"dead", dropDead, 1, "drops what the others left unread"},
-	{"returns", shareReturns, 1, "last: brings the ends of the program to the end"},
+	{"dead", dropDead, 1, "last: drops what the others left unread"},
 }
 
 // optimize runs the passes of the level.
