@@ -15,6 +15,34 @@ TEXT ·callCode(SB), 0, $640-24
 	MOVQ AX, ret+16(FP)
 	RET
 
+// func callOne(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
+//
+// Where registers of programs live: regs.go. The code uses no stack.
+TEXT ·callOne(SB), NOSPLIT, $0-40
+	NO_LOCAL_POINTERS
+	MOVQ code+0(FP), AX
+	MOVQ data+8(FP), DI
+	MOVL caplen+16(FP), SI
+	MOVL wirelen+20(FP), DX
+	MOVQ skb+24(FP), R8
+	CALL AX
+	MOVQ AX, ret+32(FP)
+	RET
+
+// func callOneFramed(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
+//
+// The same with the frame of callCode.
+TEXT ·callOneFramed(SB), 0, $640-40
+	NO_LOCAL_POINTERS
+	MOVQ code+0(FP), AX
+	MOVQ data+8(FP), DI
+	MOVL caplen+16(FP), SI
+	MOVL wirelen+20(FP), DX
+	MOVQ skb+24(FP), R8
+	CALL AX
+	MOVQ AX, ret+32(FP)
+	RET
+
 // func callVector(code uintptr, a *args)
 //
 // The same for a vector body: vectorFrameSize in vec_alloc.go.

@@ -31,11 +31,7 @@ type faultSite struct {
 // The code is a leaf without a frame: it calls nothing, leaves RSP and RBP alone, and loops over nothing but packets.
 // So the Go runtime can find its way through it when a profile or a preemption signal arrives.
 func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, starts []int) {
-	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p)+1)}
-	for pc := range p {
-		c.at[pc] = c.newLabel()
-	}
-	c.exit, c.fault = c.newLabel(), c.newLabel()
+	c := newCompiler(p, facts)
 	skb := usesSkb(facts)
 	top, check, wrong := c.newLabel(), c.newLabel(), c.newLabel()
 
@@ -59,6 +55,29 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 		starts[pc] = place(s)
 	}
 	return code, starts
+}
+
+func newCompiler(p ebpf.Program, facts *ebpf.Facts) *compiler {
+	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p)+1)}
+	for pc := range p {
+		c.at[pc] = c.newLabel()
+	}
+	c.exit, c.fault = c.newLabel(), c.newLabel()
+	return c
+}
+
+// generateOne compiles a program for one packet, whose arguments are in the registers already. ok is false for a program that
+// needs the block of arguments: for a check at run time, or for random numbers.
+func generateOne(p ebpf.Program, facts *ebpf.Facts) (code []byte, ok bool) {
+	if _, unproved := facts.Unproved(); unproved || facts.Calls {
+		return nil, false
+	}
+	c := newCompiler(p, facts)
+	c.body()
+	c.bind(c.exit)
+	c.ret()
+	code, _ = c.assemble()
+	return code, true
 }
 
 // usesSkb reports whether the program looks at what its fourth argument points at. A pointer that is never followed may be

@@ -40,6 +40,16 @@ type args struct {
 //go:noescape
 func callCode(code uintptr, a *args) uint64
 
+// callOne enters generated code that takes one packet, and returns r0. The code uses no stack.
+//
+//go:noescape
+func callOne(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
+
+// callOneFramed is callOne for code that uses the frame.
+//
+//go:noescape
+func callOneFramed(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
+
 // callVector does the same with a larger frame.
 //
 //go:noescape
@@ -101,6 +111,17 @@ func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkB
 		return 0, &FaultError{Packet: int(a.at) / descSize, PC: int(a.fault) - 1}
 	}
 	return r0, nil
+}
+
+// runOne enters code made by generateOne. skb may be nil for programs that do not look at it.
+func (p *pages) runOne(framed bool, data []byte, wirelen uint32, skb *ebpf.SkBuff) (r0 uint64) {
+	if framed {
+		r0 = callOneFramed(p.entry(), unsafe.SliceData(data), uint32(len(data)), wirelen, skb)
+	} else {
+		r0 = callOne(p.entry(), unsafe.SliceData(data), uint32(len(data)), wirelen, skb)
+	}
+	runtime.KeepAlive(p)
+	return r0
 }
 
 // runVector enters the code of a vector body once for all descs, of which there are at least as many as in a group. It

@@ -23,4 +23,6 @@ func (*pages) run(*atomic.Uint64, []byte, []Desc, *ebpf.SkBuff, int, []uint32) (
 	return 0, errors.ErrUnsupported
 }
 
+func (*pages) runOne(bool, []byte, uint32, *ebpf.SkBuff) uint64 { return 0 }
+
 func (*pages) runVector([]byte, []Desc, []uint32) int { return 0 }

@@ -19,10 +19,12 @@ type Func struct {
 	starts []int
 	skb    bool // the program looks at the properties of a packet
 	batch  int  // packets per entry into generated code
+	least  int  // bytes that a packet must have
 	seed   atomic.Uint64
 	why    error
 
 	vectors vectors
+	single  single
 
 	// users counts the runs at work, and one more until Close. Whoever takes it to zero frees the pages.
 	users   atomic.Int64
@@ -88,6 +90,8 @@ func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
 	f := newFunc(p, facts)
 	f.code, f.starts = sealed, starts
 	f.vectors.make = vectorMaker(p, facts, abi)
+	f.single.make = singleMaker(p, facts)
+	f.least = int(least)
 	f.cleanup = runtime.AddCleanup(f, (*pages).free, sealed)
 	return f, nil
 }
@@ -149,6 +153,7 @@ func (f *Func) Code() (code []byte, starts []int) {
 // Close lets go of the machine code. Runs at work end as if nothing had happened; later ones return ErrClosed.
 func (f *Func) Close() error {
 	if f.closed.CompareAndSwap(false, true) {
+		f.single.close()
 		f.release()
 	}
 	return nil
@@ -179,6 +184,21 @@ func (f *Func) release() {
 // of the packet are not looked at by machine code: it asks the processor for its number and makes its own random numbers.
 // A nil packet is an empty one.
 func (f *Func) Run(pkt *ebpf.Packet) (uint64, error) {
+	if body := f.single.body.Load(); body != nil && f.fits(pkt) {
+		r0 := body.code.runOne(body.framed, pkt.Data, pkt.WireLen, pkt.Skb)
+		runtime.KeepAlive(body)
+		return r0, nil
+	}
+	return f.runGeneral(pkt)
+}
+
+// fits reports whether the single body can take a packet.
+func (f *Func) fits(pkt *ebpf.Packet) bool {
+	return pkt != nil && len(pkt.Data) >= f.least && uint64(len(pkt.Data)) <= math.MaxUint32 && (pkt.Skb != nil || !f.skb)
+}
+
+// runGeneral is Run for any packet, any program, and the first time.
+func (f *Func) runGeneral(pkt *ebpf.Packet) (uint64, error) {
 	if pkt == nil {
 		pkt = &ebpf.Packet{}
 	}
@@ -193,6 +213,7 @@ func (f *Func) Run(pkt *ebpf.Packet) (uint64, error) {
 	if uint64(len(pkt.Data)) > math.MaxUint32 {
 		return 0, fmt.Errorf("packet of %d bytes, %d is the most", len(pkt.Data), uint32(math.MaxUint32))
 	}
+	f.single.ready()
 	desc := [1]Desc{{CapLen: uint32(len(pkt.Data)), WireLen: pkt.WireLen}}
 	var verdict [1]uint32
 	if pkt.Skb != nil {
