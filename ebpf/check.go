@@ -5,6 +5,7 @@ import "fmt"
 // Reasons for which Check refuses a program.
 const (
 	ReasonEmpty         Reason = "the program is empty"
+	ReasonABI           Reason = "there is no such ABI"
 	ReasonBadOpcode     Reason = "there is no such instruction"
 	ReasonReserved      Reason = "a field that the instruction does not use is not zero"
 	ReasonBadRegister   Reason = "there is no such register, or it cannot be written"
@@ -74,6 +75,9 @@ func (f *Facts) Unproved() (pc int, ok bool) {
 func Check(p Program, abi ABI) (*Facts, error) {
 	if len(p) == 0 {
 		return nil, &Error{Reason: ReasonEmpty, PC: -1}
+	}
+	if int(abi) >= len(abiInfos) {
+		return nil, fault(ReasonABI, -1, "%d, %d is the last", abi, len(abiInfos)-1)
 	}
 	if len(p) > MaxInsns {
 		return nil, fault(ReasonTooLong, -1, "%d instructions, %d is the most", len(p), MaxInsns)

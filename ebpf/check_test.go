@@ -36,6 +36,7 @@ var refused = []struct {
 	pc     int
 }{
 	{"nothing", User, nil, ReasonEmpty, -1},
+	{"no ABI", Trace + 1, zero, ReasonABI, -1},
 	{"too long", User, make(Program, MaxInsns+1), ReasonTooLong, -1},
 	{"unknown opcode", User, program(Instruction{Op: 0xff}), ReasonBadOpcode, 0},
 	{"swap of 8 bits", User, program(ToBE(R0, 8)), ReasonBadOpcode, 0},

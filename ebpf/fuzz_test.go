@@ -44,23 +44,46 @@ func seeds(add func(code []byte)) {
 		{Mov.Imm(R0, 0), Load(4, R5, R1, 0), ToBE(R5, 32), Store(8, R10, -8, R5), Load(2, R0, R10, -6), Return()},
 		{Mov.Reg(R3, R10), Add.Imm(R3, -16), Mov.Imm(R4, 8), Mov.Imm(R2, 2), CallHelper(HelperSkbLoadBytes), Return()},
 		{{Op: OpLoadWide, Dst: R0, Imm: -1}, {Imm: 1}, Div.Reg(R0, R2), JSLt.Imm(R0, 7), Jump(), Return()},
+		probed(HelperProbeReadKernel, 8),
 	} {
 		add(Encode(p, binary.LittleEndian))
 	}
+	for _, c := range packetProofs {
+		add(Encode(c.p, binary.LittleEndian))
+	}
+	for seed := range uint64(30) {
+		abi := []ABI{TC, CGroupSKB, XDP}[seed%3]
+		add(Encode(hookProgram(abi, seed, 6), binary.LittleEndian))
+	}
 }
 
-// Any program ends, in either ABI, with a result or an *Error that names a slot.
+// everyABI lists all of them, and a number that is none.
+func everyABI() (all []ABI) {
+	for abi := User; abi <= Trace+1; abi++ {
+		all = append(all, abi)
+	}
+	return all
+}
+
+// fuzzedPacket makes a packet with something of everything.
+func fuzzedPacket(data []byte, netOff, linear int, noLink bool) *Packet {
+	head := data[:len(data)/3]
+	return &Packet{
+		Data: slices.Clone(data[len(head):]), WireLen: uint32(len(data)), Linear: linear,
+		Head: head, Meta: head, NetOff: netOff, NoLink: noLink,
+		Args:   []uint64{uint64(linear), 1 << 63, 3},
+		Kernel: []Region{{Addr: uint64(linear), Bytes: data}, {Addr: 1<<63 - 2, Bytes: data}},
+	}
+}
+
+// Any program ends, in any ABI, with a result or an *Error that names a slot.
 func FuzzRun(f *testing.F) {
-	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes"), -3, true) })
-	f.Fuzz(func(t *testing.T, code, data []byte, netOff int, noLink bool) {
+	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes"), -3, 5, true) })
+	f.Fuzz(func(t *testing.T, code, data []byte, netOff, linear int, noLink bool) {
 		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
-		head := data[:len(data)/3]
-		pkt := &Packet{Head: head, NetOff: netOff, NoLink: noLink}
-		for _, abi := range []ABI{User, Socket, Buffer} {
-			pkt.Data = slices.Clone(data[len(head):])
-			result, err := Run(p, abi, pkt)
-			pkt.Data = slices.Clone(data[len(head):])
-			again, err2 := Prepare(p, abi).Run(pkt)
+		for _, abi := range everyABI() {
+			result, err := Run(p, abi, fuzzedPacket(data, netOff, linear, noLink))
+			again, err2 := Prepare(p, abi).Run(fuzzedPacket(data, netOff, linear, noLink))
 			require.Equal(t, result, again)
 			require.Equal(t, err, err2)
 			if err == nil {
@@ -76,22 +99,63 @@ func FuzzRun(f *testing.F) {
 
 // A program that Check accepts has no fault when it runs, but for accesses that are not proved.
 func FuzzCheckThenRun(f *testing.F) {
-	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes")) })
-	f.Fuzz(func(t *testing.T, code, data []byte) {
+	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes"), 7) })
+	f.Fuzz(func(t *testing.T, code, data []byte, linear int) {
 		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
-		for _, abi := range []ABI{User, Socket, Buffer} {
-			facts, err := Check(p, abi)
-			if err != nil {
-				continue
+		for _, abi := range everyABI() {
+			pkt := fuzzedPacket(data, 0, linear, false)
+			if abi == Seccomp {
+				pkt.Data = append(pkt.Data, make([]byte, SeccompSize)...) // it is never shorter
 			}
-			_, err = Run(p, abi, &Packet{Data: slices.Clone(data)})
-			var e *Error
-			if err != nil {
-				require.ErrorAs(t, err, &e)
-				require.False(t, facts.Access[e.PC] == NoMemory || facts.Proved[e.PC], "%s: %s\n%s", abi, err, p)
+			if facts, err := Check(p, abi); err == nil {
+				requireFacts(t, p, abi, facts, pkt)
 			}
 		}
 	})
+}
+
+// requireFacts runs a program that Check accepted and holds the run against what Check found.
+func requireFacts(t *testing.T, p Program, abi ABI, facts *Facts, pkt *Packet) (faulted bool) {
+	t.Helper()
+	r0, err := Run(p, abi, pkt)
+	if err == nil {
+		require.LessOrEqual(t, r0, facts.Result, "%s\n%s", abi, p)
+		return false
+	}
+	var e *Error
+	require.ErrorAs(t, err, &e)
+	require.False(t, facts.Access[e.PC] == NoMemory || facts.Proved[e.PC], "%s, %d of %d bytes linear: %s\n%s", abi,
+		pkt.Linear, len(pkt.Data), err, p)
+	return true
+}
+
+// The same for programs that read their packet through pointers, which bytes at random hardly make.
+func TestPacketFactsHold(t *testing.T) {
+	proved, unproved, faults := 0, 0, 0
+	for seed := range uint64(6000) {
+		abi := []ABI{TC, CGroupSKB, XDP}[seed%3]
+		p := hookProgram(abi, seed+1<<32, 3+int(seed%24))
+		facts, err := Check(p, abi)
+		if err != nil {
+			continue
+		}
+		if _, some := facts.Unproved(); some {
+			unproved++
+		} else {
+			proved++
+		}
+		for n := 0; n < 60; n += 1 + int(seed%7) {
+			data := bytes.Repeat([]byte{0xff, 3, 0, 17}, 40)[seed%4:][:n]
+			pkt := fuzzedPacket(data, 3, int(seed/3)%64-1, false)
+			pkt.Skb = &SkBuff{Len: uint32(n), Mark: uint32(seed)}
+			if requireFacts(t, p, abi, facts, pkt) {
+				faults++
+			}
+		}
+	}
+	t.Logf("%d programs are proved, %d are not, with %d faults", proved, unproved, faults)
+	require.Greater(t, proved, 3000)
+	require.Greater(t, faults, 1000)
 }
 
 // Two programs that differ in a bit differ in their text.

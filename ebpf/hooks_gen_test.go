@@ -406,3 +406,17 @@ func (g *hookGenerator) forgetPointers() {
 		}
 	}
 }
+
+// probed reads n bytes at the first argument into words that are full of ones, and hashes them with the result and the second
+// argument. A failure to read shows in both.
+func probed(helper, n int32) Program {
+	p := Program{Load(8, R3, R1, 0), Load(8, R8, R1, 8), Mov.Imm(R6, -1)}
+	for word := range int16(4) {
+		p = append(p, Store(8, R10, -8*word-8, R6))
+	}
+	p = append(p, Mov.Reg(R1, R10), Add.Imm(R1, -32), Mov.Imm(R2, n), CallHelper(helper), Xor.Reg(R0, R8))
+	for word := range int16(4) {
+		p = append(p, Load(8, R1, R10, -8*word-8), Mul.Imm(R0, 0x01000193), Xor.Reg(R0, R1))
+	}
+	return append(p, Mov.Reg(R1, R0), Rsh.Imm(R1, 32), Xor.Reg(R0, R1), Return())
+}

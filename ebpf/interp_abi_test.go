@@ -115,6 +115,8 @@ func TestRunHooks(t *testing.T) {
 		{"trace: probe read of the last bytes", Trace, split, probe(HelperProbeReadKernel, 4, 0xfffffffffffffffc), 0},
 		{"trace: probe read beyond the last byte", Trace, split, probe(HelperProbeReadKernel, 8, 0xfffffffffffffffc), errno(14)},
 		{"trace: probe read of nothing", Trace, split, probe(HelperProbeReadKernel, 0, 0xffff888000001000, Add.Imm(R0, 1)), 1},
+		{"trace: probe read of nothing at a null pointer", Trace, split, probe(HelperProbeReadKernel, 0, 16), errno(34)},
+		{"trace: old probe read of nothing at a null pointer", Trace, split, probe(HelperProbeRead, 0, 16, Add.Imm(R0, 1)), 1},
 		{"trace: probe read of a null pointer", Trace, split, probe(HelperProbeReadKernel, 4, 16), errno(34)},
 		{"trace: probe read of no address", Trace, split, probe(HelperProbeReadKernel, 4, 1<<60), errno(34)},
 		{"trace: old probe read", Trace, split, probe(HelperProbeRead, 8, 0xffff888000001000, Load(8, R0, R10, -8), ToBE(R0, 64)), 0x0102030405060708},

@@ -1,8 +1,9 @@
 package ebpf
 
-// What addresses are those of a process and of the kernel where they have 48 bits, as on most x86-64; none lie between.
+// Addresses below the one are those of a process, from the other on those of the kernel: where addresses have 48 bits, as on
+// most x86-64. None lie between.
 const (
-	userEnd    = 0x0000_8000_0000_0000
+	userEnd    = 0x0000_7fff_ffff_f000
 	kernelHalf = 0xffff_8000_0000_0000
 )
 
@@ -12,13 +13,12 @@ const (
 func (m *machine) probeReadKernel() uint64 {
 	n, from := int(m.get(R2)), m.get(R3)
 	to := m.writable(m.get(R1), n)
+	if from < kernelHalf && m.pkt.kernelAt(from) == nil {
+		return zeroed(to, erange)
+	}
 	for rest, at := to, from; len(rest) > 0; {
 		b := m.pkt.kernelAt(at)
-		switch {
-		case len(b) > 0:
-		case from < kernelHalf:
-			return zeroed(to, erange)
-		default:
+		if b == nil {
 			return zeroed(to, efault)
 		}
 		done := copy(rest, b)
@@ -30,11 +30,14 @@ func (m *machine) probeReadKernel() uint64 {
 // probeRead is its older sibling, which takes the addresses of a process for what they are, and looks there. Here it finds
 // nothing.
 func (m *machine) probeRead() uint64 {
-	result, from := m.probeReadKernel(), m.get(R3)
-	if result == erange && from < userEnd {
-		return efault
+	result, n, from := m.probeReadKernel(), m.get(R2), m.get(R3)
+	switch {
+	case result != erange || from >= userEnd:
+		return result
+	case n == 0:
+		return 0
 	}
-	return result
+	return efault
 }
 
 // kernelAt returns the memory of the kernel from the address on, as far as one region goes; none where there is no region.
