@@ -38,21 +38,27 @@ type abiInfo struct {
 	kernel   bool    // a verifier judges such programs: its rules on contexts and on the stack hold
 	windows  bool    // LoadAbs and LoadInd
 	result   uint64  // the largest R0 at exit that is taken
+	since    Feature // the hook, where it is one of the kernel
+	// The kernel may be set to load such programs for anybody.
+	unprivileged bool
 }
 
 const anyResult = 1<<64 - 1
 
 var abiInfos = [...]abiInfo{
-	User:    {name: "user", size: SkbSize, result: anyResult},
-	Socket:  {name: "socket", size: SkbSize, fields: skbFields, kernel: true, windows: true, result: anyResult},
+	User: {name: "user", size: SkbSize, result: anyResult},
+	Socket: {name: "socket", size: SkbSize, fields: skbFields, kernel: true, windows: true, result: anyResult,
+		since: Feature{"socket filters", Version{3, 19}}, unprivileged: true},
 	Buffer:  {name: "buffer", result: anyResult},
 	Seccomp: {name: "seccomp", result: anyResult},
 	TC: {name: "tc", size: SkbSize, fields: skbFields, pointers: pointersOf(skbFields, TC), kernel: true, windows: true,
-		result: anyResult},
+		result: anyResult, since: Feature{"programs of tc", Version{4, 1}}},
 	CGroupSKB: {name: "cgroup-skb", size: SkbSize, fields: skbFields, pointers: pointersOf(skbFields, CGroupSKB), kernel: true,
-		result: 1},
-	XDP:   {name: "xdp", size: XDPSize, fields: xdpFields, pointers: pointersOf(xdpFields, XDP), kernel: true, result: anyResult},
-	Trace: {name: "trace", size: TraceSize, fields: traceFields, kernel: true, result: anyResult},
+		result: 1, since: Feature{"packet filters of cgroups", Version{4, 10}}, unprivileged: true},
+	XDP: {name: "xdp", size: XDPSize, fields: xdpFields, pointers: pointersOf(xdpFields, XDP), kernel: true, result: anyResult,
+		since: Feature{"XDP", Version{4, 8}}},
+	Trace: {name: "trace", size: TraceSize, fields: traceFields, kernel: true, result: anyResult,
+		since: Feature{"programs at functions of the kernel", Version{4, 1}}},
 }
 
 // info is the row of the ABI; an empty one for a number that is none.

@@ -92,6 +92,7 @@ type field struct {
 	abis      abiSet
 	sizes     int  // the sum of the sizes of loads that are allowed, 1, 2, 4 and 8
 	holds     kind // what a load yields
+	since     Feature
 }
 
 // Sizes of loads that fields allow.
@@ -111,41 +112,52 @@ var (
 // skbFields are those of SkBuff (bpf_skb_is_valid_access and its callers in net/core/filter.c, Linux 6.18). The pointers
 // flow_keys and sk are left out.
 var skbFields = []field{
-	{0, 48, onSkb, anyPart, number},                     // len to tc_index
-	{48, 20, onSkb, anySize, number},                    // cb
-	{int(SkbHash), 4, onSkb, anyPart, number},           //
-	{72, 4, abis(TC), anyPart, number},                  // tc_classid
-	{int(SkbData), 4, onDirect, wholeWord, packetPtr},   //
-	{int(SkbDataEnd), 4, onDirect, wholeWord, endPtr},   //
-	{84, 4, onSkb, anyPart, number},                     // napi_id
-	{88, 4, abis(CGroupSKB), anyPart, number},           // family
-	{92, 40, abis(CGroupSKB), wholeWord, number},        // remote_ip4 to local_ip6
-	{132, 8, abis(CGroupSKB), anyPart, number},          // remote_port, local_port
-	{int(SkbDataMeta), 4, abis(TC), wholeWord, metaPtr}, //
-	{152, 8, onDirect, wholeLong, number},               // tstamp
-	{160, 4, abis(TC), anyPart, number},                 // wire_len
-	{164, 4, onSkb, anyPart, number},                    // gso_segs
-	{176, 4, onSkb, anyPart, number},                    // gso_size
-	{180, 1, abis(TC), 1, number},                       // tstamp_type
-	{184, 8, onDirect, wholeLong, number},               // hwtstamp
+	{0, 36, onSkb, anyPart, number, Feature{"fields of __sk_buff", Version{4, 1}}},      // len to priority
+	{36, 12, onSkb, anyPart, number, Feature{"interfaces in __sk_buff", Version{4, 2}}}, // ingress_ifindex to tc_index
+	{48, 20, onSkb, anySize, number, Feature{"cb in __sk_buff", Version{4, 2}}},
+	{int(SkbHash), 4, onSkb, anyPart, number, Feature{"hash in __sk_buff", Version{4, 3}}},
+	{72, 4, abis(TC), anyPart, number, Feature{"tc_classid in __sk_buff", Version{4, 5}}},
+	{int(SkbData), 4, abis(TC), wholeWord, packetPtr, directSkb},
+	{int(SkbDataEnd), 4, abis(TC), wholeWord, endPtr, directSkb},
+	{int(SkbData), 4, abis(CGroupSKB), wholeWord, packetPtr, directCGroup},
+	{int(SkbDataEnd), 4, abis(CGroupSKB), wholeWord, endPtr, directCGroup},
+	{84, 4, onSkb, anyPart, number, Feature{"napi_id in __sk_buff", Version{4, 12}}},
+	{88, 4, abis(CGroupSKB), anyPart, number, socketFields},    // family
+	{92, 40, abis(CGroupSKB), wholeWord, number, socketFields}, // remote_ip4 to local_ip6
+	{132, 8, abis(CGroupSKB), anyPart, number, socketFields},   // remote_port, local_port
+	{int(SkbDataMeta), 4, abis(TC), wholeWord, metaPtr, Feature{"data_meta", Version{4, 15}}},
+	{152, 8, onDirect, wholeLong, number, Feature{"tstamp in __sk_buff", Version{5, 0}}},
+	{160, 4, abis(TC), anyPart, number, Feature{"wire_len in __sk_buff", Version{5, 0}}},
+	{164, 4, onSkb, anyPart, number, Feature{"gso_segs in __sk_buff", Version{5, 1}}},
+	{176, 4, onSkb, anyPart, number, Feature{"gso_size in __sk_buff", Version{5, 7}}},
+	{180, 1, abis(TC), 1, number, Feature{"tstamp_type in __sk_buff", Version{5, 18}}},
+	{184, 8, onDirect, wholeLong, number, Feature{"hwtstamp in __sk_buff", Version{5, 16}}},
 }
+
+// Features of contexts that several fields share.
+var (
+	directSkb    = Feature{"direct access to packets of tc", Version{4, 7}}
+	directCGroup = Feature{"direct access to packets of cgroups", Version{4, 20}}
+	socketFields = Feature{"addresses in __sk_buff", Version{4, 14}}
+	directXDP    = Feature{"direct access to packets of XDP", Version{4, 8}}
+)
 
 // xdpFields are those of XDPBuff (xdp_is_valid_access in net/core/filter.c). egress_ifindex is left out: it needs a devmap.
 var xdpFields = []field{
-	{int(XDPData), 4, abis(XDP), wholeWord, packetPtr},
-	{int(XDPDataEnd), 4, abis(XDP), wholeWord, endPtr},
-	{int(XDPDataMeta), 4, abis(XDP), wholeWord, metaPtr},
-	{int(XDPIngressIfIndex), 8, abis(XDP), wholeWord, number}, // and rx_queue_index
+	{int(XDPData), 4, abis(XDP), wholeWord, packetPtr, directXDP},
+	{int(XDPDataEnd), 4, abis(XDP), wholeWord, endPtr, directXDP},
+	{int(XDPDataMeta), 4, abis(XDP), wholeWord, metaPtr, Feature{"data_meta", Version{4, 15}}},
+	{int(XDPIngressIfIndex), 8, abis(XDP), wholeWord, number, Feature{"interface and queue in xdp_md", Version{4, 16}}},
 }
 
-var traceFields = []field{{0, TraceSize, abis(Trace), anySize, number}}
+var traceFields = []field{{0, TraceSize, abis(Trace), anySize, number, Feature{}}}
 
 // field returns the field of the context that holds the n bytes at the offset. ok is false where none does, and where
 // programs of the ABI may not load these.
 func (a ABI) field(at int64, n int) (f field, ok bool) {
 	for _, f := range a.info().fields {
-		if at >= int64(f.off) && at+int64(n) <= int64(f.off+f.size) {
-			return f, f.abis.has(a) && f.sizes&n != 0 && at%int64(n) == 0
+		if f.abis.has(a) && at >= int64(f.off) && at+int64(n) <= int64(f.off+f.size) {
+			return f, f.sizes&n != 0 && at%int64(n) == 0
 		}
 	}
 	return field{}, false

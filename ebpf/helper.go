@@ -23,6 +23,7 @@ type helper struct {
 	moves bool                  // it may move the packet: pointers into it are void afterwards
 	// Results that say that it failed and left its buffer as it was; none where it then fills it with zeros.
 	untouched []uint64
+	since     Version
 }
 
 // argument says what a function takes in a register.
@@ -38,21 +39,22 @@ const (
 
 // helpers are the functions that Check allows and Run knows, by number.
 var helpers = [...]helper{
-	HelperPrandomU32:    {abis: onAny, run: (*machine).prandomU32},
-	HelperProcessorID:   {abis: onAny, run: (*machine).processorID},
-	HelperGetHashRecalc: {abis: abis(TC), args: []argument{argContext}, run: (*machine).hash},
+	HelperPrandomU32:    {abis: onAny, run: (*machine).prandomU32, since: Version{4, 1}},
+	HelperProcessorID:   {abis: onAny, run: (*machine).processorID, since: Version{4, 1}},
+	HelperGetHashRecalc: {abis: abis(TC), args: []argument{argContext}, run: (*machine).hash, since: Version{4, 8}},
 	HelperSkbLoadBytes: {abis: onSkb, args: []argument{argContext, argNumber, argBuffer, argSize},
-		run: (*machine).skbLoadBytes},
+		run: (*machine).skbLoadBytes, since: Version{4, 5}},
 	HelperSkbLoadBytesRelative: {abis: onSkb, args: []argument{argContext, argNumber, argBuffer, argSize, argNumber},
-		run: (*machine).skbLoadBytesRelative},
-	HelperSkbPullData: {abis: abis(TC), args: []argument{argContext, argNumber}, run: (*machine).skbPullData, moves: true},
-	HelperXDPBuffLen:  {abis: abis(XDP), args: []argument{argContext}, run: (*machine).xdpBuffLen},
+		run: (*machine).skbLoadBytesRelative, since: Version{4, 18}},
+	HelperSkbPullData: {abis: abis(TC), args: []argument{argContext, argNumber}, run: (*machine).skbPullData, moves: true,
+		since: Version{4, 9}},
+	HelperXDPBuffLen: {abis: abis(XDP), args: []argument{argContext}, run: (*machine).xdpBuffLen, since: Version{5, 18}},
 	HelperXDPLoadBytes: {abis: abis(XDP), args: []argument{argContext, argNumber, argBuffer, argSize},
-		run: (*machine).xdpLoadBytes, untouched: []uint64{efault, einval}},
+		run: (*machine).xdpLoadBytes, untouched: []uint64{efault, einval}, since: Version{5, 18}},
 	HelperProbeReadKernel: {abis: onKernel, args: []argument{argBuffer, argSizeOrZero, argNumber},
-		run: (*machine).probeReadKernel, gpl: true},
+		run: (*machine).probeReadKernel, gpl: true, since: Version{5, 5}},
 	HelperProbeRead: {abis: abis(Trace), args: []argument{argBuffer, argSizeOrZero, argNumber},
-		run: (*machine).probeRead, gpl: true},
+		run: (*machine).probeRead, gpl: true, since: Version{4, 1}},
 }
 
 // Who may call functions that are not bound to one kind of program.

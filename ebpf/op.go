@@ -100,13 +100,14 @@ const (
 // OpInfo is what there is to know of one opcode.
 type OpInfo struct {
 	Form   Form
-	Name   string // mnemonic: "add32", "ldxh"; without the part that other fields decide (see Instruction.Mnemonic)
-	Sign   string // operator as it is printed: "+=", "s>"; "be" and "le" family for FormEnd
-	ALU    ALUOp  // for arithmetic
-	Jump   JumpOp // for jumps
-	Wide   bool   // 64-bit arithmetic or comparison; 32-bit otherwise
-	Size   int    // bytes of memory touched; 0 if none
-	Signed bool   // the load extends the sign
+	Name   string  // mnemonic: "add32", "ldxh"; without the part that other fields decide (see Instruction.Mnemonic)
+	Sign   string  // operator as it is printed: "+=", "s>"; "be" and "le" family for FormEnd
+	ALU    ALUOp   // for arithmetic
+	Jump   JumpOp  // for jumps
+	Wide   bool    // 64-bit arithmetic or comparison; 32-bit otherwise
+	Size   int     // bytes of memory touched; 0 if none
+	Signed bool    // the load extends the sign
+	Since  Feature // what the opcode alone takes; see Instruction.Feature
 }
 
 // bits is the width of an operation or a comparison.
@@ -130,9 +131,11 @@ var aluRows = []struct {
 var jumpRows = []struct {
 	op         JumpOp
 	name, sign string
+	since      Feature
 }{
-	{JEq, "jeq", "=="}, {JGt, "jgt", ">"}, {JGe, "jge", ">="}, {JSet, "jset", "&"}, {JNe, "jne", "!="}, {JSGt, "jsgt", "s>"},
-	{JSGe, "jsge", "s>="}, {JLt, "jlt", "<"}, {JLe, "jle", "<="}, {JSLt, "jslt", "s<"}, {JSLe, "jsle", "s<="},
+	{JEq, "jeq", "==", basic}, {JGt, "jgt", ">", basic}, {JGe, "jge", ">=", basic}, {JSet, "jset", "&", basic},
+	{JNe, "jne", "!=", basic}, {JSGt, "jsgt", "s>", basic}, {JSGe, "jsge", "s>=", basic},
+	{JLt, "jlt", "<", lessThan}, {JLe, "jle", "<=", lessThan}, {JSLt, "jslt", "s<", lessThan}, {JSLe, "jsle", "s<=", lessThan},
 }
 
 // sizeNames gives the letters of each value of the size field.
@@ -187,20 +190,23 @@ var ops = func() (t [256]OpInfo) {
 	t[uint8(Neg)|uint8(ClassALU64)] = OpInfo{Form: FormNeg, Name: "neg", Sign: "-", ALU: Neg, Wide: true}
 	t[opToLE] = OpInfo{Form: FormEnd, Name: "le", Sign: "le", ALU: End}
 	t[opToBE] = OpInfo{Form: FormEnd, Name: "be", Sign: "be", ALU: End}
-	t[opBswap] = OpInfo{Form: FormEnd, Name: "swap", Sign: "bswap", ALU: End, Wide: true}
+	t[opBswap] = OpInfo{Form: FormEnd, Name: "swap", Sign: "bswap", ALU: End, Wide: true, Since: cpuV4}
 
 	for _, r := range jumpRows {
 		for _, class := range []Class{ClassJMP32, ClassJMP} {
 			code := uint8(r.op) | uint8(class)
-			row := OpInfo{Form: FormCondImm, Name: r.name + suffix[class], Sign: r.sign, Jump: r.op, Wide: class == ClassJMP}
+			row := OpInfo{Form: FormCondImm, Name: r.name + suffix[class], Sign: r.sign, Jump: r.op, Wide: class == ClassJMP, Since: r.since}
+			if class == ClassJMP32 {
+				row.Since = narrowJumps
+			}
 			t[code] = row
 			row.Form = FormCondReg
 			t[code|srcReg] = row
 		}
 	}
 	t[OpJump] = OpInfo{Form: FormJump, Name: "ja", Sign: "goto", Jump: JA}
-	t[OpJumpLong] = OpInfo{Form: FormJumpLong, Name: "ja32", Sign: "gotol", Jump: JA}
-	t[OpMayGoto] = OpInfo{Form: FormMayGoto, Name: "may_goto", Sign: "may_goto", Jump: JCond}
+	t[OpJumpLong] = OpInfo{Form: FormJumpLong, Name: "ja32", Sign: "gotol", Jump: JA, Since: cpuV4}
+	t[OpMayGoto] = OpInfo{Form: FormMayGoto, Name: "may_goto", Sign: "may_goto", Jump: JCond, Since: mayGoto}
 	t[OpCall] = OpInfo{Form: FormCall, Name: "call", Sign: "call", Jump: Call}
 	t[OpExit] = OpInfo{Form: FormExit, Name: "exit", Sign: "exit", Jump: Exit}
 
@@ -211,12 +217,17 @@ var ops = func() (t [256]OpInfo) {
 		t[bits|modeMem|uint8(ClassSTX)] = OpInfo{Form: FormStoreReg, Name: "stx" + letters, Size: size}
 		t[bits|modeAtomic|uint8(ClassSTX)] = OpInfo{Form: FormAtomic, Name: letters, Size: size, Wide: size == 8}
 		if size < 8 {
-			t[bits|modeMemSX|uint8(ClassLDX)] = OpInfo{Form: FormLoad, Name: "ldxs" + letters, Size: size, Signed: true}
-			t[bits|modeAbs|uint8(ClassLD)] = OpInfo{Form: FormLoadAbs, Name: "ldabs" + letters, Size: size}
-			t[bits|modeInd|uint8(ClassLD)] = OpInfo{Form: FormLoadInd, Name: "ldind" + letters, Size: size}
+			t[bits|modeMemSX|uint8(ClassLDX)] = OpInfo{Form: FormLoad, Name: "ldxs" + letters, Size: size, Signed: true, Since: cpuV4}
+			t[bits|modeAbs|uint8(ClassLD)] = OpInfo{Form: FormLoadAbs, Name: "ldabs" + letters, Size: size, Since: packetLoads}
+			t[bits|modeInd|uint8(ClassLD)] = OpInfo{Form: FormLoadInd, Name: "ldind" + letters, Size: size, Since: packetLoads}
 		}
 	}
 	t[OpLoadWide] = OpInfo{Form: FormLoadWide, Name: "lddw", Wide: true}
+	for i := range t {
+		if t[i].Form != FormInvalid && t[i].Since == (Feature{}) {
+			t[i].Since = basic
+		}
+	}
 	return t
 }()
 

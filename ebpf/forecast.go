@@ -1,0 +1,124 @@
+package ebpf
+
+import (
+	"fmt"
+	"math"
+)
+
+// Limits of the kernel (linux/bpf.h, linux/filter.h and kernel/bpf/verifier.c, Linux 6.18).
+const (
+	maxInsns          = 1_000_000 // BPF_COMPLEXITY_LIMIT_INSNS: of instructions in a program, and of those followed
+	unprivilegedInsns = 4096      // BPF_MAXINSNS: without privilege, and for all in front of Linux 5.2
+	maxAside          = 8192      // BPF_COMPLEXITY_LIMIT_JMP_SEQ: of ways that wait to be followed
+)
+
+// Loader is who loads a program, and where.
+type Loader struct {
+	Unprivileged bool    // without CAP_BPF, where kernel.unprivileged_bpf_disabled allows that
+	Kernel       Version // zero: Linux 6.18, of which the rules are known here
+	Licence      string  // that the program comes with
+}
+
+// The reasons for which a program is not loaded that Check does not know of.
+const (
+	ReasonNoHook       Reason = "no hook of the kernel takes such programs"
+	ReasonUnproved     Reason = "the access is not sure to stay inside of the packet"
+	ReasonTooManySlots Reason = "there are more instructions than may be loaded"
+	ReasonLicence      Reason = "a function that is called needs a licence compatible with the GPL"
+	ReasonOldKernel    Reason = "the kernel is too old"
+	ReasonPrivilege    Reason = "programs of this kind are loaded with privilege only"
+	ReasonTooComplex   Reason = "the verifier may give up before it has followed all paths"
+)
+
+// Forecast is what will become of a program that is loaded.
+type Forecast struct {
+	Demands *Demands // nil where Check refuses the program
+	// Refusals are why the kernel will refuse the program. None: it will take it, unless there are Doubts.
+	Refusals Errors
+	// Doubts are why it may refuse it: limits of the verifier that depend on what it knows where paths meet.
+	Doubts Errors
+}
+
+// Loads reports whether the kernel is sure to take the program.
+func (f *Forecast) Loads() bool { return len(f.Refusals)+len(f.Doubts) == 0 }
+
+// Foretell says whether a kernel will load the program, without asking it. A program that Check refuses may, in rare cases,
+// be loaded nevertheless: see there.
+func Foretell(p Program, abi ABI, by Loader) *Forecast {
+	d, err := DemandsOf(p, abi)
+	f := &Forecast{Demands: d}
+	if fault, ok := err.(*Error); ok {
+		f.Refusals = append(f.Refusals, fault)
+	}
+	if !abi.info().kernel {
+		f.refuse(ReasonNoHook, -1, "it is for %s programs", abi)
+	}
+	if d == nil {
+		return f
+	}
+	if facts, err := Check(p, abi); err == nil {
+		if pc, some := facts.Unproved(); some && abi.info().kernel {
+			f.refuse(ReasonUnproved, pc, "%s", describe(p[pc]))
+		}
+	}
+	most := maxInsns
+	if by.Unprivileged || by.old(millionInsns.Since) {
+		most = unprivilegedInsns
+	}
+	if d.Slots > most {
+		f.refuse(ReasonTooManySlots, -1, "%d, %d are the most", d.Slots, most)
+	}
+	if by.Unprivileged && !abi.info().unprivileged {
+		f.refuse(ReasonPrivilege, -1, "%s programs", abi)
+	}
+	if d.GPL && !GPLCompatible(by.Licence) {
+		f.refuse(ReasonLicence, f.firstGPL(p), "it has %q", by.Licence)
+	}
+	for _, need := range d.Features {
+		if by.old(need.Since) {
+			f.refuse(ReasonOldKernel, need.PC, "%s: Linux %s, this is %s", need.Name, need.Since, by.Kernel)
+		}
+	}
+	f.doubt(d)
+	return f
+}
+
+// old reports whether the kernel is older than a version.
+func (l *Loader) old(v Version) bool { return l.Kernel != (Version{}) && l.Kernel.Before(v) }
+
+// GPLCompatible reports whether the kernel takes a licence for one that is compatible with the GPL (linux/license.h).
+func GPLCompatible(licence string) bool {
+	switch licence {
+	case "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL":
+		return true
+	}
+	return false
+}
+
+func (f *Forecast) refuse(r Reason, pc int, format string, args ...any) {
+	f.Refusals = append(f.Refusals, fault(r, pc, format, args...))
+}
+
+// doubt notes limits that the program may come up against.
+func (f *Forecast) doubt(d *Demands) {
+	if d.Followed > maxInsns {
+		many := fmt.Sprint(d.Followed)
+		if d.Followed == math.MaxUint64 {
+			many = "2^64 and more"
+		}
+		f.Doubts = append(f.Doubts, fault(ReasonTooComplex, -1, "%s instructions are on all paths together, %d are the most", many, maxInsns))
+	}
+	if d.Tests > maxAside {
+		f.Doubts = append(f.Doubts, fault(ReasonTooComplex, -1, "%d comparisons are on one path, %d ways may wait", d.Tests, maxAside))
+	}
+}
+
+// firstGPL returns where a function is called that needs the GPL.
+func (f *Forecast) firstGPL(p Program) int {
+	for pc, ins := range p {
+		if ins.Op == OpCall && ins.Src == CallKindHelper && NeedsGPL(ins.Imm) {
+			return pc
+		}
+	}
+	return -1
+}

@@ -1,0 +1,165 @@
+package ebpf_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	. "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// assembled is the program of a text.
+func assembled(t testing.TB, text string) Program {
+	p, err := Assemble([]byte(text))
+	require.NoError(t, err, "%s", Caret([]byte(text), err))
+	return p
+}
+
+// twoWays reads a field, calls a function on one way and two on the other, and keeps a word on the stack.
+const twoWays = `	r6 = r1
+	r7 = *(u32 *)(r6 + 68)
+	if w7 == 1 goto rare
+	call 7
+	*(u32 *)(r10 - 12) = r0
+	exit
+rare:	call 8
+	call 7
+	r1 = 4294967296 ll
+	w0 = 1
+	exit`
+
+func TestDemandsOf(t *testing.T) {
+	d, err := DemandsOf(assembled(t, twoWays), Socket)
+	require.NoError(t, err)
+	require.Equal(t, &Demands{
+		Slots: 12, Longest: 8, Tests: 1, Paths: 2, Followed: 11, Stack: 12, Called: 2,
+		Calls: []HelperCalls{{ID: 7, Places: 2, Most: 1}, {ID: 8, Places: 1, Most: 1}},
+		Features: []Need{
+			{Feature{"comparisons of 32 bits", Version{5, 1}}, 2},
+			{Feature{"hash in __sk_buff", Version{4, 3}}, 1},
+			{Feature{"bpf_get_prandom_u32", Version{4, 1}}, 3},
+			{Feature{"bpf_get_smp_processor_id", Version{4, 1}}, 6},
+			{Feature{"socket filters", Version{3, 19}}, -1},
+			{Feature{"extended programs", Version{3, 18}}, 0},
+		},
+	}, d)
+	require.Equal(t, Version{5, 1}, d.Since())
+
+	_, err = DemandsOf(Program{Return()}, Socket)
+	require.ErrorIs(t, err, ReasonUnset)
+}
+
+// Ways that meet again and again are counted, not followed.
+func TestDemandsOfManyPaths(t *testing.T) {
+	p := Program{Mov.Imm(R0, 0)}
+	for range 100 {
+		p = append(p, jump(JEq.Imm(R0, 5), 1), Add.Imm(R0, 1))
+	}
+	d, err := DemandsOf(append(p, Return()), User)
+	require.NoError(t, err)
+	require.Equal(t, uint64(math.MaxUint64), d.Paths)
+	require.Equal(t, uint64(math.MaxUint64), d.Followed)
+	require.Equal(t, 202, d.Longest)
+	require.Equal(t, 100, d.Tests)
+
+	d, err = DemandsOf(append(p[:1+2*10:1+2*10], Return()), User)
+	require.NoError(t, err)
+	require.EqualValues(t, 1<<10, d.Paths)
+	// Of each pair of instructions as many beginnings as there are ways to it: the second one has half of those of the next pair.
+	followed := 1 + 1<<10
+	for i := range 10 {
+		followed += 2 << i
+	}
+	require.EqualValues(t, followed, d.Followed)
+}
+
+func TestForetell(t *testing.T) {
+	simple := Program{Mov.Imm(R0, 0), Return()}
+	long := append(slices.Repeat(Program{Mov.Imm(R0, 0)}, 5000), Return())
+	probe := assembled(t, "r1 = r10\nr1 += -8\nr2 = 8\nr3 = 0\ncall 113\nr0 = 0\nexit")
+	many := Program{Mov.Imm(R0, 0)}
+	for range 40 {
+		many = append(many, jump(JEq.Imm(R0, 5), 1), Add.Imm(R0, 1))
+	}
+	many = append(many, Return())
+	tests := append(append(Program{Mov.Imm(R0, 0)}, slices.Repeat(Program{jump(JEq.Imm(R0, 5), 0)}, 9000)...), Return())
+	for _, tt := range []struct {
+		name     string
+		p        Program
+		abi      ABI
+		by       Loader
+		refusals []Reason
+		doubts   []Reason
+	}{
+		{"a socket filter", simple, Socket, Loader{}, nil, nil},
+		{"anybody's socket filter", simple, Socket, Loader{Unprivileged: true}, nil, nil},
+		{"anybody's XDP", simple, XDP, Loader{Unprivileged: true}, []Reason{ReasonPrivilege}, nil},
+		{"user space", simple, User, Loader{}, []Reason{ReasonNoHook}, nil},
+		{"an unset register", Program{Return()}, TC, Loader{}, []Reason{ReasonUnset}, nil},
+		{"long", long, Socket, Loader{}, nil, nil},
+		{"long for anybody", long, Socket, Loader{Unprivileged: true}, []Reason{ReasonTooManySlots}, nil},
+		{"long for an old kernel", long, Socket, Loader{Kernel: Version{4, 19}}, []Reason{ReasonTooManySlots, ReasonOldKernel}, nil},
+		{"no licence", probe, TC, Loader{}, []Reason{ReasonLicence}, nil},
+		{"a licence", probe, TC, Loader{Licence: "Dual MIT/GPL"}, nil, nil},
+		{"another licence", probe, TC, Loader{Licence: "Apache-2.0"}, []Reason{ReasonLicence}, nil},
+		{"an old kernel", Program{Mov.Imm(R0, 0), jump(JLt.Imm32(R0, 3), 0), Return()}, Socket, Loader{Kernel: Version{4, 20}}, []Reason{ReasonOldKernel}, nil},
+		{"a new one", Program{Mov.Imm(R0, 0), jump(JLt.Imm32(R0, 3), 0), Return()}, Socket, Loader{Kernel: Version{5, 1}}, nil, nil},
+		{"behind the packet", assembled(t, "r2 = *(u32 *)(r1 + 76)\nr0 = *(u8 *)(r2 + 0)\nexit"), TC, Loader{}, []Reason{ReasonUnproved}, nil},
+		{"too many paths", many, Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
+		{"too many comparisons", tests, Socket, Loader{}, nil, []Reason{ReasonTooComplex, ReasonTooComplex}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := Foretell(tt.p, tt.abi, tt.by)
+			require.Equal(t, tt.refusals, reasons(f.Refusals))
+			require.Equal(t, tt.doubts, reasons(f.Doubts))
+			require.Equal(t, len(tt.refusals)+len(tt.doubts) == 0, f.Loads())
+		})
+	}
+}
+
+func reasons(all Errors) (list []Reason) {
+	for _, e := range all {
+		list = append(list, e.Reason)
+	}
+	return list
+}
+
+func TestParseVersion(t *testing.T) {
+	for text, want := range map[string]Version{"5.10": {5, 10}, "v6.1": {6, 1}, "6.18.44-fc-v669": {6, 18}, "4.4.0-210-generic": {4, 4}} {
+		v, err := ParseVersion(text)
+		require.NoError(t, err)
+		require.Equal(t, want, v)
+	}
+	for _, text := range []string{"", "6", "6.", ".1", "six.one", "70000.1", "-6.1"} {
+		_, err := ParseVersion(text)
+		require.ErrorIs(t, err, ReasonVersion, text)
+	}
+	require.True(t, Version{4, 20}.Before(Version{5, 0}))
+	require.True(t, Version{5, 9}.Before(Version{5, 10}))
+	require.False(t, Version{5, 10}.Before(Version{5, 10}))
+	require.Equal(t, "5.10", Version{5, 10}.String())
+}
+
+// Every instruction that there is has a feature, and none that there is not.
+func TestEveryInstructionHasAFeature(t *testing.T) {
+	for _, i := range samples() {
+		if i.Op != 0 {
+			require.NotEmpty(t, i.Feature().Name, "%+v", i)
+		}
+	}
+	for _, tt := range []struct {
+		text  string
+		since Version
+	}{
+		{"r0 = 1", Version{3, 18}}, {"if r0 s< 1 goto +0", Version{4, 14}}, {"if w0 == 1 goto +0", Version{5, 1}}, {"if w0 < 1 goto +0", Version{5, 1}},
+		{"gotol +0", Version{6, 6}}, {"r0 = bswap16 r0", Version{6, 6}}, {"r0 = be16 r0", Version{3, 18}}, {"w0 s/= w1", Version{6, 6}}, {"r0 = (s8)r1", Version{6, 6}},
+		{"r0 = *(s8 *)(r1 + 0)", Version{6, 6}}, {"may_goto +0", Version{6, 9}}, {"call pc+0", Version{4, 16}}, {"call kernel-function#1", Version{5, 13}},
+		{"lock *(u64 *)(r1 + 0) += r2", Version{3, 18}}, {"lock *(u64 *)(r1 + 0) |= r2", Version{5, 12}}, {"r2 = xchg_64(r1 + 0, r2)", Version{5, 12}},
+		{"w0 = load_acquire((u8 *)(r1 + 0))", Version{6, 15}}, {"r0 = *(u8 *)skb[0]", Version{3, 19}}, {"r1 = map[id:1]", Version{3, 18}},
+		{"r1 = map[id:1][0]+4", Version{5, 2}}, {"r1 = map[idx:1]", Version{5, 14}}, {"r1 = addr_space_cast(r2, 0, 1)", Version{6, 9}},
+	} {
+		require.Equal(t, tt.since, assembled(t, tt.text)[0].Feature().Since, tt.text)
+	}
+}
