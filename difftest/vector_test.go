@@ -12,12 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// vectorEngine judges packets 16 at a time.
-var vectorEngine = Engine{"vector", prepareVector}
+// vectorEngines judge packets 16 at a time, of plain and of optimised translations.
+var vectorEngines = []Engine{{"vector", prepareVector(0)}, {"vector-O2", prepareVector(translate.MaxOptimize)}}
 
 // prepareVector runs the translation for User on vectors.
-func prepareVector(p cbpf.Program, link LinkType) (*Runner, error) {
-	opts := link.Options(translate.User)
+func prepareVector(optimize int) func(cbpf.Program, LinkType) (*Runner, error) {
+	return func(p cbpf.Program, link LinkType) (*Runner, error) {
+		opts := link.Options(translate.User)
+		opts.Optimize = optimize
+		return newCrowd(p, opts)
+	}
+}
+
+func newCrowd(p cbpf.Program, opts translate.Options) (*Runner, error) {
 	x, err := prepareTranslated(p, opts)
 	if err != nil {
 		return nil, err
@@ -102,7 +109,7 @@ func (c *crowd) alone(pkt *cbpf.Packet) (uint32, error) {
 }
 
 func requireVectors(t testing.TB) {
-	r, err := prepareVector(cbpf.Program{{Op: 0x06, K: 1}}, LinkEthernet)
+	r, err := newCrowd(cbpf.Program{{Op: 0x06, K: 1}}, LinkEthernet.Options(translate.User))
 	if err != nil {
 		t.Skipf("skipped: %v", err)
 	}
@@ -113,14 +120,14 @@ func TestVectorsAgreeOnTraces(t *testing.T) {
 	requireVectors(t)
 	var r Report
 	for _, trace := range pcaps {
-		compareOn(t, &r, filters(t), []Engine{vectorEngine}, filepath.Join(pcapDir, trace.name), 1<<20)
+		compareOn(t, &r, filters(t), vectorEngines, filepath.Join(pcapDir, trace.name), 1<<20)
 	}
 	for _, path := range realTraces(t) {
 		if _, err := readFile(path); err == nil {
-			compareOn(t, &r, filters(t), []Engine{vectorEngine}, path, 500)
+			compareOn(t, &r, filters(t), vectorEngines, path, 500)
 		}
 	}
-	requireAgreement(t, &r, vectorEngine.Name)
+	requireAgreement(t, &r, "vector", "vector-O2")
 }
 
 func TestVectorsAgreeOnCorpus(t *testing.T) {
@@ -128,7 +135,7 @@ func TestVectorsAgreeOnCorpus(t *testing.T) {
 	programs := corpusPrograms(t)
 	var r Report
 	for _, trace := range pcaps {
-		compareOn(t, &r, programs, []Engine{vectorEngine}, filepath.Join(pcapDir, trace.name), 150)
+		compareOn(t, &r, programs, vectorEngines, filepath.Join(pcapDir, trace.name), 150)
 	}
 	var crafted []Record
 	for _, p := range Crafted() {
@@ -138,9 +145,9 @@ func TestVectorsAgreeOnCorpus(t *testing.T) {
 	}
 	require.NotEmpty(t, crafted)
 	for _, p := range programs {
-		r.compareProgram(p, []Engine{vectorEngine}, "crafted", crafted, 0, nil)
+		r.compareProgram(p, vectorEngines, "crafted", crafted, 0, nil)
 	}
-	requireAgreement(t, &r, vectorEngine.Name)
+	requireAgreement(t, &r, "vector", "vector-O2")
 }
 
 func TestVectorsAgreeOnRandomPrograms(t *testing.T) {
@@ -153,7 +160,7 @@ func TestVectorsAgreeOnRandomPrograms(t *testing.T) {
 	var r Report
 	for seed := range everyNth(randomPrograms, every) {
 		p, records := randomRun(seed, 12)
-		r.compareProgram(p, []Engine{vectorEngine}, "random", records, 0, nil)
+		r.compareProgram(p, vectorEngines, "random", records, 0, nil)
 	}
-	requireAgreement(t, &r, vectorEngine.Name)
+	requireAgreement(t, &r, "vector", "vector-O2")
 }

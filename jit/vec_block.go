@@ -21,6 +21,7 @@ type block struct {
 	in      []*edge
 	out     []*edge  // exactly one is taken
 	verdict nodeID   // of a block that ends the run; noNode for others
+	faults  []nodeID // conditions in which an access leaves the packet
 	phis    []nodeID // what differs between the edges that lead here
 }
 

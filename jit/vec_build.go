@@ -15,7 +15,6 @@ const (
 	NoVectorCPU       VectorReason = "the processor lacks AVX-512 (F, BW, VL, DQ)"
 	NoVectorABI       VectorReason = "the program may write to its packets"
 	NoVectorLong      VectorReason = "the program is too long"
-	NoVectorUnproved  VectorReason = "an access is not proved to be inside the packet"
 	NoVectorContext   VectorReason = "it looks at the properties of a packet"
 	NoVectorCall      VectorReason = "it calls a function"
 	NoVectorStore     VectorReason = "it stores less than a word, or across words"
@@ -52,6 +51,7 @@ type builder struct {
 	left    [][]*places // and what is known on each of them
 	cur     *places     // nil behind an instruction that never continues
 	block   int         // the one at hand
+	cap     nodeID      // captured length
 	err     *VectorError
 }
 
@@ -83,8 +83,10 @@ func (b *builder) entry(abi ebpf.ABI) *places {
 	zero := b.constant(0)
 	p.regs[ebpf.R1] = content{kind: holdsData, lo: zero, hi: zero}
 	p.regs[ebpf.R10] = content{kind: holdsStack}
+	b.cap = b.constant(ebpf.SeccompSize)
 	if abi == ebpf.User {
-		p.regs[ebpf.R2] = content{kind: holdsNumber, lo: b.capLen(), hi: zero}
+		b.cap = b.capLen()
+		p.regs[ebpf.R2] = content{kind: holdsNumber, lo: b.cap, hi: zero}
 		p.regs[ebpf.R3] = content{kind: holdsNumber, lo: b.wireLen(), hi: zero}
 		p.regs[ebpf.R4] = content{kind: holdsOther}
 	}
@@ -210,12 +212,11 @@ func (b *builder) load(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 	}
 	from := b.cur.regs[ins.Src]
 	switch {
-	case !b.facts.Proved[pc]:
-		b.refuse(pc, NoVectorUnproved)
-		return
 	case from.kind != holdsData:
 		b.refuse(pc, NoVectorUntracked)
 		return
+	case !b.facts.Proved[pc]:
+		b.guard(from, ins.Off, info.Size)
 	}
 	off := uint32(int32(ins.Off))
 	c := content{kind: holdsNumber, lo: b.nodes.load(from.lo, off, min(info.Size, 4)), hi: b.constant(0)}
@@ -226,6 +227,15 @@ func (b *builder) load(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 		c = b.signExtend(c.lo, 8*info.Size, true)
 	}
 	b.cur.regs[ins.Dst] = c
+}
+
+// guard notes when an access faults that is not proved: its offset and size do not fit into the packet.
+func (b *builder) guard(from content, off int16, size int) {
+	at := b.sum(from, b.number(uint32(int32(off)), uint32(int32(off)>>31)))
+	last := b.binary(opSub, b.cap, b.constant(uint32(size)))
+	fault := b.either(b.compare(predNE, at.hi, b.constant(0)), b.compare(predGT, at.lo, last))
+	blk := &b.blocks[b.block]
+	blk.faults = append(blk.faults, fault)
 }
 
 // wordAt finds the words of the stack that an access touches; ok is false where it touches only a part of one.

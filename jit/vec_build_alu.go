@@ -66,8 +66,8 @@ func (b *builder) signExtend(lo nodeID, width int, wide bool) content {
 	return content{kind: holdsNumber, lo: lo, hi: b.binary(opSar, lo, b.constant(31))}
 }
 
-// pointerSum follows the 64-bit sums in which a pointer takes part. Offsets into a packet count modulo 2^32: an access that
-// is proved has its true offset below that.
+// pointerSum follows the 64-bit sums in which a pointer takes part. Of offsets into a packet only the lower half matters in
+// accesses that are proved: these have no upper half.
 func (b *builder) pointerSum(ins ebpf.Instruction, info *ebpf.OpInfo) bool {
 	x, y := b.cur.regs[ins.Dst], b.number(uint32(ins.Imm), uint32(ins.Imm>>31))
 	if info.Form == ebpf.FormALUReg {
@@ -84,7 +84,11 @@ func (b *builder) pointerSum(ins ebpf.Instruction, info *ebpf.OpInfo) bool {
 	hi, constantHi := b.isConst(y.hi)
 	switch {
 	case x.kind == holdsData:
-		x.lo = b.binary(op, x.lo, y.lo)
+		at := b.sum(x, y)
+		if op == opSub {
+			at = b.difference(x, y)
+		}
+		x.lo, x.hi = at.lo, at.hi
 	case x.kind == holdsStack && constant && constantHi:
 		n := int64(uint64(hi)<<32 | uint64(lo))
 		if op == opSub {
@@ -138,16 +142,9 @@ func (b *builder) applyWide(pc int, op ebpf.ALUOp, x, y content) content {
 	case ebpf.And, ebpf.Or, ebpf.Xor:
 		c.lo, c.hi = b.binary(nodeOps[op], x.lo, y.lo), b.binary(nodeOps[op], x.hi, y.hi)
 	case ebpf.Add:
-		c.lo = b.binary(opAdd, x.lo, y.lo)
-		carry := b.constant(0)
-		if b.known[x.lo].hi+b.known[y.lo].hi < b.known[x.lo].hi {
-			carry = b.flag(b.compare(predLT, c.lo, y.lo))
-		}
-		c.hi = b.binary(opAdd, b.binary(opAdd, x.hi, y.hi), carry)
+		return b.sum(x, y)
 	case ebpf.Sub:
-		c.lo = b.binary(opSub, x.lo, y.lo)
-		borrow := b.flag(b.compare(predLT, x.lo, y.lo))
-		c.hi = b.binary(opSub, b.binary(opSub, x.hi, y.hi), borrow)
+		return b.difference(x, y)
 	case ebpf.Lsh, ebpf.Rsh, ebpf.Arsh:
 		n, constant := b.isConst(y.lo)
 		if !constant {
@@ -158,6 +155,24 @@ func (b *builder) applyWide(pc int, op ebpf.ALUOp, x, y content) content {
 	default:
 		return b.narrowOnly(pc, op, x, y)
 	}
+	return c
+}
+
+// sum adds halves, and what the lower ones carry.
+func (b *builder) sum(x, y content) content {
+	c := content{kind: holdsNumber, lo: b.binary(opAdd, x.lo, y.lo)}
+	carry := b.constant(0)
+	if b.known[x.lo].hi+b.known[y.lo].hi < b.known[x.lo].hi {
+		carry = b.flag(b.compare(predLT, c.lo, y.lo))
+	}
+	c.hi = b.binary(opAdd, b.binary(opAdd, x.hi, y.hi), carry)
+	return c
+}
+
+func (b *builder) difference(x, y content) content {
+	c := content{kind: holdsNumber, lo: b.binary(opSub, x.lo, y.lo)}
+	borrow := b.flag(b.compare(predLT, x.lo, y.lo))
+	c.hi = b.binary(opSub, b.binary(opSub, x.hi, y.hi), borrow)
 	return c
 }
 

@@ -107,6 +107,11 @@ func (c *coder) block(i int) {
 	if !c.g.reached(i) {
 		return
 	}
+	for _, fault := range b.faults {
+		l := newLine(lineGiveUp)
+		l.x = c.condition(fault, c.entry[i])
+		c.emit(l)
+	}
 	if b.verdict != noNode {
 		c.assign(c.verdict, b.verdict, c.entry[i])
 		return

@@ -80,7 +80,7 @@ func (e *vectorEncoder) cost() float64 {
 			cost += vectorWindow
 		case lineDivide:
 			cost += vectorDivide
-		case lineSkip:
+		case lineSkip, lineGiveUp:
 			cost += vectorSkip
 		default:
 			cost += vectorLine

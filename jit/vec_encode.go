@@ -219,6 +219,14 @@ func (e *vectorEncoder) line(l *line) {
 		e.jump(ccE, l.to)
 	case lineLabel:
 		e.bind(l.to)
+	case lineGiveUp:
+		if l.x == none {
+			e.jump(always, e.giveUp)
+			return
+		}
+		m := e.bits(l.x, scratchK)
+		e.maskTest(m, m)
+		e.jump(ccNE, e.giveUp)
 	}
 }
 

@@ -107,7 +107,7 @@ func aligned(start uint32, columns []uint32) bool {
 	return !slices.ContainsFunc(columns, func(c uint32) bool { return (c-start)%columnSize != 0 })
 }
 
-// roots calls f with each node that decides something: conditions of edges that lead somewhere, and verdicts.
+// roots calls f with each node that decides something: conditions of edges that lead somewhere, verdicts, and faults.
 func (g *graph) roots(f func(nodeID)) {
 	for i := range g.blocks {
 		if g.idle[i] {
@@ -116,6 +116,9 @@ func (g *graph) roots(f func(nodeID)) {
 		b := &g.blocks[i]
 		if b.verdict != noNode {
 			f(b.verdict)
+		}
+		for _, fault := range b.faults {
+			f(fault)
 		}
 		for _, e := range b.out {
 			if !g.idle[e.to] {

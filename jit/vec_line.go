@@ -29,6 +29,7 @@ const (
 	lineHead                    // outs = offset, captured length and wire length of the packets
 	lineSkip                    // go to the label if x has no lane
 	lineLabel                   // the label is here
+	lineGiveUp                  // leave if x has a lane; in any case if that is none
 )
 
 // line is one instruction. Operands that are not used are none.

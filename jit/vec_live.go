@@ -45,6 +45,7 @@ func (g *graph) idleWith(verdict uint32) (idle []bool, n int) {
 		} else {
 			idle[i] = !slices.ContainsFunc(b.out, func(e *edge) bool { return !idle[e.to] })
 		}
+		idle[i] = idle[i] && len(b.faults) == 0
 		if idle[i] {
 			n++
 		}
@@ -56,7 +57,7 @@ func (g *graph) idleWith(verdict uint32) (idle []bool, n int) {
 func (g *graph) threadJumps() {
 	for i := len(g.blocks) - 1; i > 0; i-- {
 		b := &g.blocks[i]
-		if len(b.out) != 1 || len(b.phis) > 0 || g.at(b.out[0].cond).op != opTrue {
+		if len(b.out) != 1 || len(b.phis)+len(b.faults) > 0 || g.at(b.out[0].cond).op != opTrue {
 			continue
 		}
 		on := b.out[0]
@@ -75,7 +76,7 @@ func (g *graph) prune() {
 	for i := range g.blocks {
 		if !g.reached(i) {
 			g.cutOff(i)
-			g.blocks[i].verdict = noNode
+			g.blocks[i].verdict, g.blocks[i].faults = noNode, nil
 		}
 	}
 }

@@ -31,8 +31,17 @@ func (g *graph) lower() *graph {
 		t.to.cond = l.node(t.from.cond)
 	}
 	for i := range g.blocks {
-		if v := g.blocks[i].verdict; v != noNode && !g.idle[i] && g.reached(i) {
-			to.blocks[l.places[i]].verdict = l.node(v)
+		if g.idle[i] || !g.reached(i) {
+			continue
+		}
+		b := &to.blocks[l.places[i]]
+		if v := g.blocks[i].verdict; v != noNode {
+			b.verdict = l.node(v)
+		}
+		for _, fault := range g.blocks[i].faults {
+			if cond := l.node(fault); to.at(cond).op != opFalse {
+				b.faults = append(b.faults, cond)
+			}
 		}
 	}
 	to.dropImpossible()

@@ -45,6 +45,9 @@ func (p *placement) walk() {
 		if b.verdict != noNode {
 			p.use(b.verdict, at)
 		}
+		for _, fault := range b.faults {
+			p.use(fault, at)
+		}
 		for _, e := range b.out {
 			p.use(e.cond, at)
 		}

@@ -29,7 +29,6 @@ func TestVectorReasons(t *testing.T) {
 		pc int
 	}{
 		NoVectorLong:     {long, -1},
-		NoVectorUnproved: {one(ebpf.Load(1, ebpf.R0, ebpf.R1, 0)), 0},
 		NoVectorContext:  {one(ebpf.Load(4, ebpf.R0, ebpf.R4, 8)), 0},
 		NoVectorCall:     {one(ebpf.CallHelper(ebpf.HelperPrandomU32)), 0},
 		NoVectorStore:    {one(zero, ebpf.Store(2, ebpf.R10, -4, ebpf.R0)), 1},

@@ -85,7 +85,7 @@ func (g *graph) comparedHere(i int) (on []nodeID) {
 
 // comparison is what the block compares for its first edge, with which constant; ok is false for blocks that do other things.
 func (g *graph) comparison(b *block) (on nodeID, pred, k uint32, ok bool) {
-	if len(b.out) != 2 {
+	if len(b.out) != 2 || len(b.faults) > 0 {
 		return noNode, 0, 0, false
 	}
 	n := g.at(b.out[0].cond)

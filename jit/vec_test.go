@@ -56,6 +56,53 @@ func TestVectorCodeIsAFramelessLeaf(t *testing.T) {
 	}
 }
 
+// TestFaultsOnVectors runs programs with accesses that nothing guards. The first packet that faults ends the batch in either
+// body, with the same error, and the verdicts before it stand.
+func TestFaultsOnVectors(t *testing.T) {
+	requireVectors(t)
+	faults, fine := 0, 0
+	for seed := range uint64(seeds(1000)) {
+		g := newGenerator(seed)
+		p := build(func(b *ebpf.Builder) {
+			end := b.NewLabel()
+			b.Emit(ebpf.Mov.Imm32(ebpf.R0, 5), ebpf.Mov.Reg(ebpf.R5, ebpf.R3))
+			b.Branch(ebpf.JSet.Imm32(ebpf.R3, uint32(g.IntN(4))), end)
+			switch g.IntN(4) {
+			case 0:
+				b.Emit(ebpf.And.Imm32(ebpf.R5, 127))
+			case 1:
+				b.Emit(ebpf.Lsh.Imm(ebpf.R5, int32(g.IntN(64))), ebpf.Rsh.Imm(ebpf.R5, int32(g.IntN(64))))
+			case 2:
+				b.Emit(ebpf.Sub.Imm(ebpf.R5, 50))
+			}
+			b.Emit(ebpf.Add.Reg(ebpf.R5, ebpf.R1), ebpf.Sub.Imm(ebpf.R5, int32(g.IntN(20))))
+			b.Emit(ebpf.Load(pick(g, []int{1, 2, 4, 8}), ebpf.R0, ebpf.R5, int16(g.IntN(20)-3)))
+			b.Place(end)
+			b.Emit(ebpf.Return())
+		})
+		f := vectored(t, p)
+		buf, descs := randomBatch(g, 3*group+g.IntN(group), 60)
+		for i := range descs {
+			if i%16 != 3 || g.IntN(2) == 0 {
+				descs[i].WireLen = uint32(g.IntN(60))
+			}
+		}
+		got, want := make([]uint32, len(descs)), make([]uint32, len(descs))
+		errGot, errWant := f.RunBatch(buf, descs, nil, got), f.runScalar(buf, descs, nil, want, 0)
+		require.Equal(t, errWant, errGot, ebpf.Print(p, ebpf.LLVM))
+		n := len(descs)
+		if fault := (*FaultError)(nil); errors.As(errWant, &fault) {
+			n = fault.Packet
+			faults++
+		} else {
+			fine++
+		}
+		require.Equal(t, want[:n], got[:n], ebpf.Print(p, ebpf.LLVM))
+	}
+	require.Greater(t, faults, seeds(1000)/10)
+	require.Greater(t, fine, seeds(1000)/10)
+}
+
 // TestVectorFrame holds the size of the frame against what the trampoline reserves.
 func TestVectorFrame(t *testing.T) {
 	text, err := os.ReadFile("call_amd64.s")
