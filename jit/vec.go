@@ -56,11 +56,7 @@ func vectorGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) (*graph, error
 	least := uint32(ebpf.SeccompSize)
 	switch abi {
 	case ebpf.User:
-		g, err := buildGraph(p, facts, abi, 0)
-		if err != nil {
-			return nil, err
-		}
-		least = g.chooseLeast()
+		least = chooseLeast(p)
 	case ebpf.Seccomp:
 	default:
 		return nil, &VectorError{NoVectorABI, -1}
@@ -78,17 +74,19 @@ func vectorGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) (*graph, error
 	return g, nil
 }
 
-// chooseLeast finds the length that packets are supposed to have, from the bytes at constant offsets that are read.
-func (g *graph) chooseLeast() uint32 {
-	least := uint64(leastMin)
-	for i := range g.list {
-		n := &g.list[i]
-		if n.op != opLoad {
-			continue
-		}
-		_, constant := g.isConst(n.a)
-		if end := uint64(n.k) + uint64(n.n&^bigEndian); constant && end <= leastMost {
+// chooseLeast finds the length that packets are supposed to have, from the bytes at constant offsets that are read. It sees
+// those that are read through r1, or a register to which it was moved.
+func chooseLeast(p ebpf.Program) uint32 {
+	least, data := leastMin, registers(1)<<ebpf.R1
+	for _, ins := range p {
+		info := ins.Op.Info()
+		if end := int(ins.Off) + info.Size; info.Form == ebpf.FormLoad && data.has(ins.Src) && ins.Off >= 0 && end <= leastMost {
 			least = max(least, end)
+		}
+		_, writes := usage(ins)
+		data &^= writes
+		if ins == ebpf.Mov.Reg(ins.Dst, ins.Src) && data.has(ins.Src) {
+			data |= writes
 		}
 	}
 	return uint32(least)

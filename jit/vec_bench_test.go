@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 	"github.com/stretchr/testify/require"
 )
@@ -123,9 +124,7 @@ func measured(t testing.TB) (programs []struct {
 // orders, which they do not; and on more packets than caches hold.
 func BenchmarkVector(b *testing.B) {
 	requireJIT(b)
-	if !hasVectors() {
-		b.Skip("skipped: no AVX-512 here")
-	}
+	requireVectors(b)
 	type set struct {
 		name  string
 		buf   []byte
@@ -137,7 +136,7 @@ func BenchmarkVector(b *testing.B) {
 			buf, descs = newTraffic(1).syscalls(4096)
 		}
 		s = append(s, set{"small", buf, descs}, set{"shuf", buf, shuffled(descs, 64)})
-		if !testing.Short() && os.Getenv("BIG") != "" {
+		if !testing.Short() {
 			big := newTraffic(2)
 			buf, descs = big.trace(200_000)
 			if seccomp {
@@ -149,9 +148,9 @@ func BenchmarkVector(b *testing.B) {
 	}
 	packets, calls := sets(false), sets(true)
 	for _, m := range measured(b) {
-		r, err := translate.Translate(m.p, translate.Options{NetOff: 14})
+		r, err := translate.Translate(m.p, translate.Options{NetOff: 14, Optimize: translate.MaxOptimize})
 		require.NoError(b, err)
-		f := compiled(b, r.Program)
+		f := vectored(b, r.Program)
 		data := packets
 		if m.seccomp {
 			data = calls
@@ -169,9 +168,27 @@ func BenchmarkVector(b *testing.B) {
 				})
 			}
 			run("scalar", func() error { return f.runScalar(s.buf, s.descs, nil, verdicts, 0) })
-			if body := f.vectorBody(); body != nil {
-				run("vector", func() error { return f.runVector(body, s.buf, s.descs, verdicts) })
-			}
+			run("vector", func() error { return f.runVector(f.vectorBody(), s.buf, s.descs, verdicts) })
 		}
+	}
+}
+
+// BenchmarkCompileVector makes vector bodies of lists of so many hosts; that grows with the length of the program alone.
+func BenchmarkCompileVector(b *testing.B) {
+	requireVectors(b)
+	for _, n := range []int{16, 64, 256, 999} {
+		r, err := translate.Translate(hostList(b, n), translate.Options{NetOff: 14})
+		require.NoError(b, err)
+		facts, err := ebpf.Check(r.Program, ebpf.User)
+		require.NoError(b, err)
+		b.Run(fmt.Sprint(len(r.Program)), func(b *testing.B) {
+			for b.Loop() {
+				g, err := vectorGraph(r.Program, facts, ebpf.User)
+				require.NoError(b, err)
+				_, _, err = generateVector(g)
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(r.Program)), "ns/insn")
+		})
 	}
 }

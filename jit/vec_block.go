@@ -30,6 +30,7 @@ type edge struct {
 	from, to int
 	cond     nodeID
 	brings   []nodeID // of each phi of the target
+	gone     bool     // it is no edge any more, and to be taken out of lists
 }
 
 // phi is the number that the edges bring to the block at i; args are in the order of the edges.
@@ -73,6 +74,7 @@ type content struct {
 type places struct {
 	regs  [ebpf.R10 + 1]content
 	stack []word
+	edges int // that share them: who changes one of several has to take a copy
 }
 
 // word is four bytes of the stack: a number, or a half of a pointer.
@@ -84,7 +86,7 @@ type word struct {
 
 func (p *places) clone() *places {
 	twin := *p
-	twin.stack = append([]word(nil), p.stack...)
+	twin.stack, twin.edges = append([]word(nil), p.stack...), 0
 	return &twin
 }
 

@@ -58,9 +58,10 @@ type builder struct {
 // buildGraph follows the program. No packet is shorter than least.
 func buildGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, least uint32) (*graph, error) {
 	b := &builder{
-		graph: &graph{nodes: newNodes(least)}, prog: p, facts: facts, live: liveRegisters(p),
+		graph: &graph{nodes: newNodes(least, 2*len(p))}, prog: p, facts: facts, live: liveRegisters(p),
 		pending: make([][]*edge, len(p)), left: make([][]*places, len(p)),
 	}
+	b.blocks = make([]block, 0, countBlocks(p))
 	b.open(0, b.entry(abi))
 	for pc := 0; pc < len(p) && b.err == nil; pc++ {
 		b.arrive(pc)
@@ -75,6 +76,17 @@ func buildGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, least uint32) (
 		return nil, b.err
 	}
 	return b.graph, nil
+}
+
+// countBlocks is an upper bound: one more than twice the jumps.
+func countBlocks(p ebpf.Program) int {
+	n := 1
+	for pc, ins := range p {
+		if _, jumps := ins.Target(pc); jumps {
+			n += 2
+		}
+	}
+	return n
 }
 
 // entry is what the registers hold when a program of the ABI starts.
@@ -131,6 +143,7 @@ func (b *builder) leave(pc int, cond nodeID, p *places) {
 	if b.graph.at(cond).op == opFalse {
 		return
 	}
+	p.edges++
 	e := &edge{from: b.block, cond: cond}
 	b.blocks[b.block].out = append(b.blocks[b.block].out, e)
 	b.pending[pc], b.left[pc] = append(b.pending[pc], e), append(b.left[pc], p)
@@ -145,14 +158,14 @@ func (b *builder) step(pc int) {
 	case ebpf.FormALUImm, ebpf.FormALUReg, ebpf.FormNeg, ebpf.FormEnd:
 		b.arithmetic(pc, ins, info)
 	case ebpf.FormLoadWide:
-		b.cur.regs[ins.Dst] = b.number(uint32(ins.Imm), uint32(b.prog[pc+1].Imm))
+		b.set(ins.Dst, b.number(uint32(ins.Imm), uint32(b.prog[pc+1].Imm)))
 	case ebpf.FormLoad:
 		b.load(pc, ins, info)
 	case ebpf.FormStoreImm, ebpf.FormStoreReg:
 		b.store(pc, ins, info)
 	case ebpf.FormCondImm, ebpf.FormCondReg:
 		cond := b.condition(pc, ins, info)
-		b.leave(target, cond, b.cur.clone())
+		b.leave(target, cond, b.cur)
 		b.leave(pc+1, b.negate(cond), b.cur)
 		b.cur = nil
 	case ebpf.FormJump, ebpf.FormJumpLong:
@@ -167,6 +180,18 @@ func (b *builder) step(pc int) {
 		b.refuse(pc, NoVectorABI)
 	}
 }
+
+// own is what is known here, to be changed.
+func (b *builder) own() *places {
+	if b.cur.edges > 1 {
+		b.cur.edges--
+		b.cur = b.cur.clone()
+	}
+	return b.cur
+}
+
+// set puts something into a register.
+func (b *builder) set(r ebpf.Register, c content) { b.own().regs[r] = c }
 
 // number is a constant of 64 bits.
 func (b *builder) number(lo, hi uint32) content {
@@ -226,7 +251,7 @@ func (b *builder) load(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 	if info.Signed {
 		c = b.signExtend(c.lo, 8*info.Size, true)
 	}
-	b.cur.regs[ins.Dst] = c
+	b.set(ins.Dst, c)
 }
 
 // guard notes when an access faults that is not proved: its offset and size do not fit into the packet.
@@ -265,7 +290,7 @@ func (b *builder) loadStack(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 	case info.Signed:
 		c = b.signExtend(c.lo, 32, true)
 	}
-	b.cur.regs[ins.Dst] = c
+	b.set(ins.Dst, c)
 }
 
 func (b *builder) store(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
@@ -282,8 +307,9 @@ func (b *builder) store(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 	if info.Form == ebpf.FormStoreReg {
 		c = b.cur.regs[ins.Src]
 	}
-	b.cur.stack[at] = word{c.kind, c.lo, c.off}
+	stack := b.own().stack
+	stack[at] = word{c.kind, c.lo, c.off}
 	if info.Size == 8 {
-		b.cur.stack[at+1] = word{c.kind, c.hi, c.off}
+		stack[at+1] = word{c.kind, c.hi, c.off}
 	}
 }

@@ -20,12 +20,11 @@ var predicates = map[ebpf.JumpOp]uint32{
 
 // arithmetic follows one operation.
 func (b *builder) arithmetic(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
-	dst := &b.cur.regs[ins.Dst]
 	switch {
 	case info.Form == ebpf.FormEnd:
-		*dst = b.byteOrder(ins, info, b.value(pc, ins.Dst))
+		b.set(ins.Dst, b.byteOrder(ins, info, b.value(pc, ins.Dst)))
 	case info.Form == ebpf.FormNeg:
-		*dst = b.apply(pc, ebpf.Sub, info.Wide, b.number(0, 0), b.value(pc, ins.Dst))
+		b.set(ins.Dst, b.apply(pc, ebpf.Sub, info.Wide, b.number(0, 0), b.value(pc, ins.Dst)))
 	case info.ALU == ebpf.Mov:
 		b.move(pc, ins, info)
 	case info.Wide && b.pointerSum(ins, info):
@@ -35,25 +34,26 @@ func (b *builder) arithmetic(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
 			b.refuse(pc, NoVectorSigned)
 			return
 		}
-		*dst = b.apply(pc, info.ALU, info.Wide, x, y)
+		b.set(ins.Dst, b.apply(pc, info.ALU, info.Wide, x, y))
 	}
 }
 
 // move follows an assignment. A whole one copies pointers, too.
 func (b *builder) move(pc int, ins ebpf.Instruction, info *ebpf.OpInfo) {
-	dst := &b.cur.regs[ins.Dst]
+	var c content
 	switch {
 	case info.Form == ebpf.FormALUImm && info.Wide:
-		*dst = b.number(uint32(ins.Imm), uint32(ins.Imm>>31))
+		c = b.number(uint32(ins.Imm), uint32(ins.Imm>>31))
 	case info.Form == ebpf.FormALUImm:
-		*dst = b.number(uint32(ins.Imm), 0)
+		c = b.number(uint32(ins.Imm), 0)
 	case ins.Off != 0:
-		*dst = b.signExtend(b.value(pc, ins.Src).lo, int(ins.Off), info.Wide)
+		c = b.signExtend(b.value(pc, ins.Src).lo, int(ins.Off), info.Wide)
 	case info.Wide:
-		*dst = b.cur.regs[ins.Src]
+		c = b.cur.regs[ins.Src]
 	default:
-		*dst = b.narrow(b.value(pc, ins.Src).lo)
+		c = b.narrow(b.value(pc, ins.Src).lo)
 	}
+	b.set(ins.Dst, c)
 }
 
 // signExtend fills what lies above the low bits with their sign, up to 32 or 64 bits.
@@ -98,7 +98,7 @@ func (b *builder) pointerSum(ins ebpf.Instruction, info *ebpf.OpInfo) bool {
 	case x.kind == holdsStack:
 		x = content{}
 	}
-	b.cur.regs[ins.Dst] = x
+	b.set(ins.Dst, x)
 	return true
 }
 

@@ -61,13 +61,16 @@ func (g *graph) threadJumps() {
 			continue
 		}
 		on := b.out[0]
+		on.gone = true
 		to := &g.blocks[on.to]
-		to.in = slices.DeleteFunc(to.in, func(e *edge) bool { return e == on })
 		for _, e := range b.in {
 			e.to, e.brings = on.to, on.brings
-			to.in = append(to.in, e)
 		}
+		to.in = append(to.in, b.in...)
 		b.in, b.out = nil, nil
+	}
+	for i := range g.blocks {
+		g.blocks[i].forget()
 	}
 }
 
@@ -86,15 +89,19 @@ func (g *graph) reached(i int) bool { return i == 0 || len(g.blocks[i].in) > 0 }
 
 // cutOff removes the edges out of blocks.
 func (g *graph) cutOff(blocks ...int) {
-	gone, targets := map[*edge]bool{}, map[int]bool{}
+	var targets []int
 	for _, i := range blocks {
 		for _, e := range g.blocks[i].out {
-			gone[e], targets[e.to] = true, true
+			e.gone = true
+			targets = append(targets, e.to)
 		}
 		g.blocks[i].out = nil
 	}
-	for i := range targets {
-		b := &g.blocks[i]
-		b.in = slices.DeleteFunc(b.in, func(e *edge) bool { return gone[e] })
+	slices.Sort(targets)
+	for _, i := range slices.Compact(targets) {
+		g.blocks[i].forget()
 	}
 }
+
+// forget takes the edges to the block that are gone out of its list.
+func (b *block) forget() { b.in = slices.DeleteFunc(b.in, func(e *edge) bool { return e.gone }) }

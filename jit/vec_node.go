@@ -108,7 +108,10 @@ type nodes struct {
 	least uint32 // no packet is shorter
 }
 
-func newNodes(least uint32) *nodes { return &nodes{ids: map[node]nodeID{}, least: least} }
+// newNodes makes an empty set with room for some.
+func newNodes(least uint32, room int) *nodes {
+	return &nodes{ids: make(map[node]nodeID, room), list: make([]node, 0, room), known: make([]bounds, 0, room), least: least}
+}
 
 func (g *nodes) at(id nodeID) *node { return &g.list[id] }
 
