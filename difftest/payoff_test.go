@@ -334,3 +334,39 @@ func TestPayOffInManyPlaces(t *testing.T) {
 	}
 	c.done(200, 20)
 }
+
+// FuzzSearches holds the extensions that look through the packet against the reference, on whatever packet: the payload, and
+// the attribute of any type from any offset on.
+func FuzzSearches(f *testing.F) {
+	engines, err := EnginesByName(withoutKernel)
+	require.NoError(f, err)
+	r := rand.New(rand.NewPCG(31, 32))
+	for i, d := range dissectable() {
+		if i%20 == 0 {
+			f.Add(d.tagged(i%4), d.proto, uint16(0), uint32(14), uint32(1))
+		}
+	}
+	for range 10 {
+		f.Add(genAttrs(r, 2), uint16(0), uint16(etherVLAN), r.Uint32N(16), r.Uint32N(4))
+	}
+	judges := map[cbpf.Ext]*judge{
+		cbpf.ExtPayOff:     newJudge(extOnly(cbpf.ExtPayOff), engines, LinkEthernet),
+		cbpf.ExtNlattr:     newJudge(search(cbpf.ExtNlattr), engines, LinkEthernet),
+		cbpf.ExtNlattrNest: newJudge(search(cbpf.ExtNlattrNest), engines, LinkEthernet),
+	}
+	for _, j := range judges {
+		f.Cleanup(j.close)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, protocol, tag uint16, from, kind uint32) {
+		pkt := cbpf.Packet{Data: data, WireLen: uint32(len(data)), Meta: MetaFor(LinkEthernet, data)}
+		pkt.Meta.Protocol, pkt.Meta.VlanTPID, pkt.Meta.VlanPresent = protocol, tag, tag != 0
+		for e, j := range judges {
+			seen := &pkt
+			if e != cbpf.ExtPayOff {
+				seen = searched(from, kind, data)
+			}
+			outcomes := j.run(seen)
+			require.False(t, differs(outcomes), "%s: %+v\n%s", e, outcomes, hex.EncodeToString(seen.Data))
+		}
+	})
+}

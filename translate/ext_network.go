@@ -18,13 +18,18 @@ const sameBytes = 16
 // calculated from the reach, and must stand the same test. Where neither does, or the header lies in front of the data,
 // the program ends with verdict 0.
 func (s skbHeaders) networkOffset(e *emitter, at variable, miss ebpf.Label) {
-	unproved, search, found, cut := e.b.NewLabel(), e.b.NewLabel(), e.b.NewLabel(), e.b.NewLabel()
+	unproved, search, found, cut, near := e.b.NewLabel(), e.b.NewLabel(), e.b.NewLabel(), e.b.NewLabel(), e.b.NewLabel()
 	e.b.Emit(ebpf.Mov.Imm32(ebpf.R0, s.netOff))
 	s.blur(e, ebpf.R0)
 	e.set(at, ebpf.R0)
 	e.field(e, ebpf.R0, ebpf.SkbLen)
-	e.goIf(ebpf.JLt.Imm32(ebpf.R0, s.netOff), miss)
+	e.b.Branch(ebpf.JGe.Imm32(ebpf.R0, s.netOff), near)
+	// The packet ends in front of the expected place: if nothing is anywhere else, it is cut off.
+	s.fromNetwork(e, 0)
+	e.goIf(ebpf.JNe.Imm(ebpf.R0, 0), miss)
+	e.b.Branch(ebpf.Jump(), search)
 
+	e.b.Place(near)
 	s.fromEnd(e, s.netOff+1)
 	e.b.Branch(ebpf.JNe.Imm(ebpf.R0, 0), unproved)
 	s.fromEnd(e, s.netOff)
@@ -47,17 +52,29 @@ func (s skbHeaders) networkOffset(e *emitter, at variable, miss ebpf.Label) {
 
 // fromEnd tries to load a byte from the network header on, at the length of the packet less so many bytes. r0 is 0 where
 // there is one.
-func (skbHeaders) fromEnd(e *emitter, less uint32) {
+func (s skbHeaders) fromEnd(e *emitter, less uint32) {
 	e.field(e, ebpf.R2, ebpf.SkbLen)
-	e.b.Emit(ebpf.Sub.Imm32(ebpf.R2, less), ebpf.Mov.Imm32(ebpf.R5, fromNetwork))
-	e.copyBytes(ebpf.HelperSkbLoadBytesRelative, headerSlot, 1)
+	e.b.Emit(ebpf.Sub.Imm32(ebpf.R2, less))
+	s.relative(e, headerSlot, 1)
+}
+
+// fromNetwork tries to load a byte at an offset from the network header. r0 is 0 where there is one.
+func (s skbHeaders) fromNetwork(e *emitter, at uint32) {
+	e.b.Emit(ebpf.Mov.Imm32(ebpf.R2, at))
+	s.relative(e, headerSlot, 1)
+}
+
+// relative copies n bytes at the offset in r2 from the network header.
+func (skbHeaders) relative(e *emitter, to int16, n int) {
+	e.b.Emit(ebpf.Mov.Imm32(ebpf.R5, fromNetwork))
+	e.copyBytes(ebpf.HelperSkbLoadBytesRelative, to, n)
 }
 
 // compare goes to differs if the bytes at the offset in at are not those that the network header begins with, and to cut if
 // that has too few in the linear part.
-func (skbHeaders) compare(e *emitter, at variable, differs, cut ebpf.Label) {
-	e.b.Emit(ebpf.Mov.Imm32(ebpf.R2, 0), ebpf.Mov.Imm32(ebpf.R5, fromNetwork))
-	e.copyBytes(ebpf.HelperSkbLoadBytesRelative, headerSlot, sameBytes)
+func (s skbHeaders) compare(e *emitter, at variable, differs, cut ebpf.Label) {
+	e.b.Emit(ebpf.Mov.Imm32(ebpf.R2, 0))
+	s.relative(e, headerSlot, sameBytes)
 	e.goIf(ebpf.JNe.Imm(ebpf.R0, 0), cut)
 	e.in(at, ebpf.R2)
 	e.copyBytes(ebpf.HelperSkbLoadBytes, headerSlot+sameBytes, sameBytes)
@@ -73,13 +90,13 @@ func (skbHeaders) compare(e *emitter, at variable, differs, cut ebpf.Label) {
 
 // fromReach puts the length of the packet less the reach of skb_load_bytes_relative into at. The reach is found bit by bit
 // without branches, so that the verifier has one path to follow.
-func (skbHeaders) fromReach(e *emitter, at variable) {
+func (s skbHeaders) fromReach(e *emitter, at variable) {
 	const bits = 16
 	e.clear(at, ebpf.R0, ebpf.R1)
 	for bit := bits - 1; bit >= 0; bit-- {
 		e.in(at, ebpf.R2)
-		e.b.Emit(ebpf.Add.Imm32(ebpf.R2, 1<<bit-1), ebpf.Mov.Imm32(ebpf.R5, fromNetwork))
-		e.copyBytes(ebpf.HelperSkbLoadBytesRelative, headerSlot, 1)
+		e.b.Emit(ebpf.Add.Imm32(ebpf.R2, 1<<bit-1))
+		s.relative(e, headerSlot, 1)
 		// r0 is 0, or negative.
 		e.b.Emit(ebpf.Rsh.Imm(ebpf.R0, 63), ebpf.Xor.Imm32(ebpf.R0, 1), ebpf.Lsh.Imm32(ebpf.R0, uint32(bit)))
 		e.add(at, ebpf.R0, ebpf.R1)
