@@ -11,6 +11,7 @@ import (
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -82,6 +83,12 @@ func (in *input) warn(w io.Writer, warning cbpf.Warning) {
 		errors.As(in.source.Place(fault), &fault)
 	}
 	fmt.Fprintf(w, "%s: warning: %s", in.name, fault.Excerpt())
+}
+
+// note tells of a limit of the translation.
+func (in *input) note(w io.Writer, bound translate.Bound) {
+	bound.PC = in.origin(bound.PC)
+	fmt.Fprintf(w, "%s: note: %s (--max-attrs)\n", in.name, bound)
 }
 
 // program reads the program of a command: from -e, from the file, or from stdin.

@@ -22,6 +22,7 @@ import (
 type translation struct {
 	target   string
 	optimize int
+	attrs    int // most that nla and nlan look at; 0: what the translator has
 }
 
 // flags adds them to a command, with what they are where nobody gives them.
@@ -41,8 +42,11 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 	if t.optimize < 0 || t.optimize > translate.MaxOptimize {
 		return translate.Options{}, usagef("-O%d: the levels are 0 to %d", t.optimize, translate.MaxOptimize)
 	}
+	if t.attrs < 0 {
+		return translate.Options{}, usagef("--max-attrs %d: there are no negative numbers of attributes", t.attrs)
+	}
 	opts := link.Options(target)
-	opts.Optimize = t.optimize
+	opts.Optimize, opts.MaxAttrs = t.optimize, t.attrs
 	return opts, nil
 }
 
@@ -101,6 +105,7 @@ func translateCommand() *cobra.Command {
 	}
 	src.flags(cmd)
 	t.flags(cmd, translate.User.String(), 0)
+	cmd.Flags().IntVar(&t.attrs, "max-attrs", translate.DefaultMaxAttrs, "netlink attributes that nla and nlan look at, `N` at most; with more behind them, a packet has the verdict 0")
 	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(outputNames(), ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&as.name, "name", sourceName, "`NAME` of the program in C, Go and ELF")
@@ -138,6 +143,9 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	r, err := translate.Translate(in.program, opts)
 	if err != nil {
 		return in.fault(err)
+	}
+	for _, bound := range r.Bounds {
+		in.note(cmd.ErrOrStderr(), bound)
 	}
 	as.program, as.Result = in.show(r), r
 	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })

@@ -116,3 +116,19 @@ func TestLinkTypeOfTranslation(t *testing.T) {
 	}
 	require.Equal(t, succeed(t, program), succeed(t, program, "--linktype", "EN10MB"))
 }
+
+// What a translation does not do to the end, the user is told of, with the place.
+func TestNoteOfBounds(t *testing.T) {
+	const search = "ldx #3\nld #20\nld nla\nret a\n"
+	r := cli(search, "--max-attrs", "2")
+	require.Equal(t, 0, r.status)
+	require.Equal(t, `stdin: note: (002) "nla" looks at 2 netlink attributes; where more follow, the program ends with verdict 0 (--max-attrs)`+"\n", r.stderr)
+	few := strings.Count(r.stdout, "\n")
+	r = cli(search)
+	require.Contains(t, r.stderr, "looks at 64 netlink attributes")
+	require.Greater(t, strings.Count(r.stdout, "\n"), 10*few)
+	r = cli(search, "--max-attrs", "16385")
+	require.Equal(t, 1, r.status)
+	require.Contains(t, r.stderr, "lower Options.MaxAttrs: one load may look at 16384 attributes")
+	require.Equal(t, 2, cli(search, "--max-attrs", "-1").status)
+}
