@@ -12,6 +12,7 @@ type emitter struct {
 	registers
 	target     Target
 	prog       cbpf.Program
+	ends       func(k uint32, size int) bool // see paths
 	b          *ebpf.Builder
 	paths      paths
 	at         []ebpf.Label // of each pc that is reached
@@ -20,13 +21,21 @@ type emitter struct {
 	dropPlaced bool         // it stands in front already
 	stack      int          // bytes of stack in use
 	search     searchPlan
+	leave      *ebpf.Label // where to go with the verdict; nil: the program returns it
 }
 
 // newEmitter makes an emitter that writes to b, which may hold other code already. p is valid for the target.
 func newEmitter(b *ebpf.Builder, p cbpf.Program, paths paths, opts Options) *emitter {
 	search := planSearches(p, &paths, opts)
-	a := targets[opts.Target].access(p, paths, opts)
-	e := &emitter{access: a, search: search, registers: a.holds(), target: opts.Target, prog: p, b: b, paths: paths, at: make([]ebpf.Label, len(p))}
+	t := &targets[opts.Target]
+	e := makeEmitter(b, p, paths, t.access(p, paths, opts))
+	e.target, e.ends, e.search = opts.Target, t.ends, search
+	return e
+}
+
+// makeEmitter is newEmitter without the things that follow from a target.
+func makeEmitter(b *ebpf.Builder, p cbpf.Program, paths paths, a access) *emitter {
+	e := &emitter{access: a, registers: a.holds(), prog: p, b: b, paths: paths, at: make([]ebpf.Label, len(p)), search: noSearches}
 	for pc := range p {
 		if paths.reached(pc) {
 			e.at[pc] = b.NewLabel()
@@ -180,7 +189,7 @@ func (e *emitter) load(pc int, info *cbpf.OpInfo, k uint32) error {
 		e.loadIndexed(e, e.regA, e.regX, info.Size, k, withWindows, e.drop)
 	case info.Form == cbpf.FormAbs && isExt:
 		return e.extension(pc, ext)
-	case targets[e.target].ends(k, info.Size):
+	case e.ends(k, info.Size):
 		e.dropIf(ebpf.Jump())
 	case info.Form == cbpf.FormAbs:
 		e.loadFixed(e, e.regA, info.Size, k, e.drop)
@@ -203,12 +212,24 @@ func (e *emitter) headerLength(k uint32) {
 }
 
 // returns ends the program with a verdict known now.
-func (e *emitter) returns(verdict uint32) { e.b.Emit(ebpf.Mov.Imm32(ebpf.R0, verdict), ebpf.Return()) }
+func (e *emitter) returns(verdict uint32) {
+	e.b.Emit(ebpf.Mov.Imm32(e.regResult, verdict))
+	e.exit()
+}
 
 // returnsA ends the program with A as its verdict.
 func (e *emitter) returnsA() {
-	if e.regA != ebpf.R0 {
-		e.b.Emit(ebpf.Mov.Reg32(ebpf.R0, e.regA))
+	if e.regA != e.regResult {
+		e.b.Emit(ebpf.Mov.Reg32(e.regResult, e.regA))
+	}
+	e.exit()
+}
+
+// exit ends the program with what is in regResult.
+func (e *emitter) exit() {
+	if e.leave != nil {
+		e.b.Branch(ebpf.Jump(), *e.leave)
+		return
 	}
 	e.b.Emit(ebpf.Return())
 }

@@ -45,6 +45,9 @@ const (
 	attrLength   = 28 / 6 // for each attribute
 )
 
+// noSearches is the plan of a program without such extensions.
+var noSearches = searchPlan{payOff: NoPC, tooMuch: NoPC}
+
 // planSearches makes the plan, and tells paths how much longer they are for it.
 func planSearches(p cbpf.Program, paths *paths, opts Options) searchPlan {
 	plan := searchPlan{attrs: opts.maxAttrs(), payOff: NoPC, tooMuch: NoPC}

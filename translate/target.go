@@ -120,6 +120,7 @@ type registers struct {
 	regA, regX ebpf.Register // the classic registers; the upper halves are always 0
 	regTmp     ebpf.Register // never live from one classic instruction to the next; no load keeps it
 	regKept    ebpf.Register // never live from one classic instruction to the next either, but loads and calls leave it alone
+	regResult  ebpf.Register // the verdict, at the end: R0, for programs
 	lost       registerSet   // what a load destroys besides its destination
 }
 

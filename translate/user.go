@@ -92,22 +92,29 @@ func (u *user) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, miss
 // loadIndexed computes the offset as the kernel does, wrapping in 32 bits, and sends what is negative then to the LL and
 // NET windows.
 func (u *user) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k uint32, reach reach, miss ebpf.Label) {
-	inPacket, tmp := e.b.NewLabel(), e.regTmp
+	tmp := e.regTmp
 	e.sum(tmp, index, k)
 	if reach == withWindows {
-		e.b.Branch(ebpf.JSGe.Imm32(tmp, 0), inPacket)
-		e.goIf(ebpf.JLt.Imm32(tmp, cbpf.LLOff), miss)
-		e.b.Emit(ebpf.Sub.Imm32(tmp, cbpf.LLOff))
-		e.b.Branch(ebpf.JLt.Imm32(tmp, windowSize), inPacket)
-		e.b.Emit(ebpf.Add.Imm32(tmp, u.netOff-windowSize))
+		e.outOfWindow(tmp, u.netOff, miss)
 	} else {
 		e.goIf(ebpf.JSLt.Imm32(tmp, 0), miss)
 	}
-	e.b.Place(inPacket)
 	e.b.Emit(ebpf.Mov.Reg(dst, tmp), ebpf.Add.Imm(dst, int32(size)))
 	e.goIf(ebpf.JGt.Reg(dst, u.caplen), miss)
 	e.b.Emit(ebpf.Add.Reg(tmp, u.data), ebpf.Load(size, dst, tmp, 0))
 	e.toHost(dst, size)
+}
+
+// outOfWindow turns an offset that may lie in the LL or NET window into one in the packet, which begins with the link-layer
+// header and has the network header at netOff. What is 2^31 and above and in neither goes to miss.
+func (e *emitter) outOfWindow(off ebpf.Register, netOff uint32, miss ebpf.Label) {
+	inPacket := e.b.NewLabel()
+	e.b.Branch(ebpf.JSGe.Imm32(off, 0), inPacket)
+	e.goIf(ebpf.JLt.Imm32(off, cbpf.LLOff), miss)
+	e.b.Emit(ebpf.Sub.Imm32(off, cbpf.LLOff))
+	e.b.Branch(ebpf.JLt.Imm32(off, windowSize), inPacket)
+	e.b.Emit(ebpf.Add.Imm32(off, netOff-windowSize))
+	e.b.Place(inPacket)
 }
 
 func (u *user) length(e *emitter, dst ebpf.Register) { e.b.Emit(ebpf.Mov.Reg32(dst, u.wirelen)) }

@@ -14,7 +14,7 @@ type Form uint8
 const (
 	// Function is uint32_t filter(const uint8_t *data, const uint8_t *data_end), for user space and for BPF programs that
 	// have two pointers to a packet, of less than 2^31 bytes. The length on the wire is that between the pointers. It needs
-	// uint8_t and so on, from <stdint.h> or elsewhere.
+	// uint8_t, uint16_t and uint32_t, from <stdint.h> or elsewhere.
 	Function Form = iota
 	// Packet is uint32_t filter(const struct cbpf_packet *pkt), for user space: a file that includes what it needs, and
 	// declares a structure with all that a filter can ask for.
@@ -33,13 +33,27 @@ const (
 	XDPFrags
 )
 
+// Linkage says from where a function can be called.
+type Linkage uint8
+
+// The linkages. BPF programs have to call a function that reads packets in one of the latter two: the kernel's verifier looks
+// at external functions by themselves, and knows of their pointers only that they are none to packets.
+const (
+	External Linkage = iota // from everywhere
+	Static                  // from its file
+	Inline                  // from its file, and compilers always inline it
+)
+
+// linkages are the linkages as C has them.
+var linkages = [...]string{External: "", Static: "static __attribute__((unused)) ", Inline: "CBPF_INLINE "}
+
 // Options say what C to make. The zero value is Function.
 type Options struct {
 	Form Form
 	// Name is that of the function, a C identifier; "filter" where it is empty.
 	Name string
-	// NoInline keeps compilers from inlining a Function, Packet or Seccomp.
-	NoInline bool
+	// Linkage says who may call a Function, Packet or Seccomp.
+	Linkage Linkage
 	// Windows lets loads through the kernel's LL and NET windows go to a Function or XDP program, whose packets begin with the
 	// link-layer header and have the network header at NetOff, 14 for Ethernet. Without it such loads are refused. The other
 	// forms know where the headers are.
@@ -104,6 +118,9 @@ func Translate(p cbpf.Program, opts Options) (string, error) {
 	}
 	if opts.Name == "" {
 		opts.Name = "filter"
+	}
+	if int(opts.Linkage) >= len(linkages) {
+		return "", fmt.Errorf("unknown linkage %d", opts.Linkage)
 	}
 	if !isIdentifier(opts.Name) {
 		return "", fmt.Errorf("%q cannot be the name of a function in C", opts.Name)

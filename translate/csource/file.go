@@ -13,15 +13,17 @@ func (w *writer) file() string {
 	fmt.Fprintf(&b, "/* Made by cbpf2ebpf of a classic BPF program of %d instructions; the form is %s. */\n", len(w.p), w.opts.Form)
 	b.WriteString(w.src.head())
 	hook := forms[w.opts.Form].hook
+	linkage := linkages[w.opts.Linkage]
 	if hook != nil {
-		w.use("CBPF_INLINE")
+		linkage = linkages[Inline]
 	}
+	w.use(strings.TrimSpace(linkage))
 	b.WriteString(w.prelude(hook))
 	name := w.opts.Name
 	if hook != nil {
 		name += "_verdict"
 	}
-	fmt.Fprintf(&b, "\n%suint32_t %s(%s)\n{\n", w.linkage(hook), name, w.src.param())
+	fmt.Fprintf(&b, "\n%suint32_t %s(%s)\n{\n", linkage, name, w.src.param())
 	b.WriteString(w.declarations())
 	b.WriteString(w.b.String())
 	b.WriteString("}\n")
@@ -29,17 +31,6 @@ func (w *writer) file() string {
 		b.WriteString(w.program(hook))
 	}
 	return b.String()
-}
-
-// linkage is what stands in front of the function.
-func (w *writer) linkage(h *hook) string {
-	switch {
-	case h != nil:
-		return "CBPF_INLINE "
-	case w.opts.NoInline:
-		return "__attribute__((noinline))\n"
-	}
-	return ""
 }
 
 // declarations are the variables of the function, and what keeps compilers from complaining about unused parameters.

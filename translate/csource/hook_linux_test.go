@@ -142,9 +142,26 @@ func TestHooksOnRandomPrograms(t *testing.T) {
 		if form == csource.XDP || form == csource.XDPFrags {
 			opts.Exts = []cbpf.Ext{cbpf.ExtIfIndex, cbpf.ExtXorX}
 		}
-		jobs := randomJobs(t, inScale(40), opts, func(*cbpf.Packet) {})
+		jobs := randomJobs(t, inScale(24), opts, func(*cbpf.Packet) {})
 		for i := range jobs {
 			require.True(t, judge(t, form, &jobs[i], jobs[i].packets), "%s for %s", jobs[i].name, form)
+		}
+	}
+}
+
+// Sums that wrap make places in the packet too.
+func TestWrappingIndex(t *testing.T) {
+	compiler(t, "clang")
+	requireKernel(t)
+	data := append([]byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfa}, make([]byte, 20)...)
+	data[6+20], data[7+20] = 0xde, 0xad
+	for i, k := range []uint32{1<<31 + 27, 1<<29 + 5, 1<<31 - 1, 0} {
+		p := cbpf.Program{{Op: cbpf.OpLdAbsW, K: 0}, {Op: 0x07}, {Op: 0x48, K: k}, {Op: cbpf.OpRetA}}
+		for filler := range 3 { // one for each version of the machine
+			filled := append(make(cbpf.Program, filler), p...)
+			for form := range hookForms {
+				require.True(t, judge(t, form, &job{name: fmt.Sprint(i), program: filled}, []cbpf.Packet{{Data: data}}))
+			}
 		}
 	}
 }

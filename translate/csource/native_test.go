@@ -276,7 +276,7 @@ func TestWithGCC(t *testing.T) {
 	opts := difftest.GenOptions{MaxLen: 80, Windows: true, Exts: allExts()}
 	native(t, "gcc", []string{"-O2"}, csource.Options{Form: csource.Packet}, randomJobs(t, inScale(200), opts, func(*cbpf.Packet) {}))
 	opts.Exts = []cbpf.Ext{cbpf.ExtXorX}
-	native(t, "gcc", []string{"-O2"}, csource.Options{Windows: true, NetOff: 14, NoInline: true}, randomJobs(t, inScale(200), opts, asFunction))
+	native(t, "gcc", []string{"-O2"}, csource.Options{Windows: true, NetOff: 14}, randomJobs(t, inScale(200), opts, asFunction))
 }
 
 // Nothing that C leaves undefined happens, and no byte outside of a packet is looked at.

@@ -65,18 +65,18 @@ CBPF_INLINE int cbpf_holds(const uint8_t *data, const uint8_t *data_end, uint32_
 	__asm__ volatile(""); /* keeps the compiler from making one comparison of two, which the verifier could not follow */
 	return n <= 0xffff && data + n <= data_end;
 #else
-	return n <= (uint64_t)(data_end - data);
+	return n <= (uint32_t)(data_end - data);
 #endif
 }
 `},
 	{"cbpf_at", []string{"CBPF_INLINE"}, `
 /* Does the packet have n bytes at off? If so, p points at them. */
-CBPF_INLINE int cbpf_at(const uint8_t **p, const uint8_t *data, const uint8_t *data_end, uint64_t off, uint64_t n)
+CBPF_INLINE int cbpf_at(const uint8_t **p, const uint8_t *data, const uint8_t *data_end, unsigned long long off, uint32_t n)
 {
 #ifdef __bpf__
 	__asm__ volatile(""); /* the verifier has to see both comparisons, and sums of just these variables */
 	if (!__builtin_constant_p(off))
-		__asm__ volatile("" : "+r"(off));
+		__asm__ volatile("%0 |= 0" : "+r"(off));
 	if (off > 0xffff - n)
 		return 0;
 	*p = data + off;
@@ -84,7 +84,7 @@ CBPF_INLINE int cbpf_at(const uint8_t **p, const uint8_t *data, const uint8_t *d
 		__asm__ volatile("" : "+r"(*p));
 	return *p + n <= data_end;
 #else
-	if (off + n > (uint64_t)(data_end - data))
+	if (off + n > (uint32_t)(data_end - data))
 		return 0;
 	*p = data + off;
 	return 1;

@@ -1,0 +1,140 @@
+package cbpfc_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/compat/cbpfc"
+	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+)
+
+// requireKernel skips where the kernel cannot be asked; with CBPF2EBPF_REQUIRE_KERNEL=1 it fails there.
+func requireKernel(t testing.TB) {
+	err := kernel.Available()
+	if err != nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") == "1" {
+		t.Fatalf("CBPF2EBPF_REQUIRE_KERNEL=1, but: %v", err)
+	}
+	if err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+}
+
+// pointers are where the contexts of hooks hold data and data_end.
+var pointers = map[kernel.Type][2]int16{kernel.XDP: {0, 4}, kernel.TC: {76, 80}}
+
+// hooked puts code into a program for a hook that returns the result.
+func hooked(t testing.TB, code asm.Instructions, opts cbpfc.EBPFOpts, hook kernel.Type) ebpf.Program {
+	at := pointers[hook]
+	all := asm.Instructions{
+		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.LoadMem(opts.PacketStart, asm.R6, at[0], asm.Word),
+		asm.LoadMem(opts.PacketEnd, asm.R6, at[1], asm.Word),
+	}
+	all = append(all, code...)
+	all = append(all, asm.Mov.Reg32(asm.R0, opts.Result).WithSymbol(opts.ResultLabel), asm.Return())
+	return marshal(t, all)
+}
+
+// judge loads a filter at a hook and holds it against the reference. It reports whether two pointers serve the filter.
+func judge(t *testing.T, name string, p cbpf.Program, opts cbpfc.EBPFOpts, hook kernel.Type, packets []cbpf.Packet) bool {
+	code, err := cbpfc.ToEBPFRaw(p, opts)
+	var lacks *translate.SnippetError
+	if errors.As(err, &lacks) {
+		return false
+	}
+	require.NoError(t, err)
+	f, err := kernel.Load(hooked(t, code, opts, hook), kernel.LoadOptions{Type: hook})
+	require.NoError(t, err, "%s as %s", name, hook)
+	defer f.Close()
+	for _, pkt := range packets {
+		got, err := f.Run(pkt.Data)
+		var long *kernel.TooLongError
+		var short *kernel.TooShortError
+		if errors.As(err, &long) || errors.As(err, &short) {
+			continue
+		}
+		require.NoError(t, err)
+		seen := as(pkt)
+		want, err := cbpf.Run(p, &seen)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%s as %s: packet %x", name, hook, pkt.Data)
+	}
+	return true
+}
+
+const corpus = "../../../shared/corpus"
+
+func TestKernelOnFilters(t *testing.T) {
+	requireKernel(t)
+	files, err := filepath.Glob("../../testdata/filters/*.d")
+	require.NoError(t, err)
+	more, err := filepath.Glob(corpus + "/programs/*.ddd")
+	require.NoError(t, err)
+	crafted := difftest.Crafted()
+	r := rand.New(rand.NewPCG(4, 4))
+	total, served := 0, 0
+	for i, file := range append(files, more...) {
+		if testing.Short() && i%10 != 0 {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		p, err := cbpf.Parse(text)
+		require.NoError(t, err)
+		var packets []cbpf.Packet
+		for range 20 {
+			packets = append(packets, difftest.GenPacket(r, p))
+		}
+		for k := i % 11; k < len(crafted); k += 11 {
+			packets = append(packets, cbpf.Packet{Data: crafted[k].Data})
+		}
+		total++
+		if judge(t, filepath.Base(file), p, consumers["xdpcap"], kernel.XDP, packets) {
+			served++
+		}
+		judge(t, filepath.Base(file), p, consumers["pwru"], kernel.TC, packets)
+	}
+	t.Logf("%d of %d filters", served, total)
+	require.Greater(t, served, total*3/4)
+}
+
+func TestKernelOnRandomPrograms(t *testing.T) {
+	requireKernel(t)
+	programs := uint64(400)
+	if testing.Short() {
+		programs = 40
+	}
+	hooks := map[string]kernel.Type{"xdpcap": kernel.XDP, "pwru": kernel.TC, "high registers": kernel.XDP}
+	for seed := range programs {
+		r := rand.New(rand.NewPCG(seed, 5))
+		p := difftest.GenProgram(r, withExts(1+r.IntN(120)))
+		var packets []cbpf.Packet
+		for range 6 {
+			packets = append(packets, difftest.GenPacket(r, p))
+		}
+		for name, hook := range hooks {
+			require.True(t, judge(t, name, p, consumers[name], hook, packets))
+		}
+	}
+}
+
+// Sums that wrap make places in the packet too.
+func TestKernelOnWrappingIndex(t *testing.T) {
+	requireKernel(t)
+	data := append([]byte{0x7f, 0xff, 0xff, 0xff}, make([]byte, 40)...)
+	data[26], data[27] = 0xde, 0xad
+	for _, k := range []uint32{1<<31 + 27, 1<<29 + 5, 1<<31 - 1, 0} {
+		p := cbpf.Program{{Op: cbpf.OpLdAbsW, K: 0}, {Op: 0x07}, {Op: 0x48, K: k}, {Op: cbpf.OpRetA}}
+		require.True(t, judge(t, "wrapping", p, consumers["xdpcap"], kernel.XDP, []cbpf.Packet{{Data: data}}))
+	}
+}
