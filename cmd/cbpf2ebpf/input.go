@@ -85,10 +85,16 @@ func (in *input) warn(w io.Writer, warning cbpf.Warning) {
 	fmt.Fprintf(w, "%s: warning: %s", in.name, fault.Excerpt())
 }
 
-// note tells of a limit of the translation.
-func (in *input) note(w io.Writer, bound translate.Bound) {
-	bound.PC = in.origin(bound.PC)
-	fmt.Fprintf(w, "%s: note: %s (--max-attrs)\n", in.name, bound)
+// notes tells of the limits of the translation, once for each instruction that the user wrote.
+func (in *input) notes(w io.Writer, bounds []translate.Bound) {
+	told := make(map[int]bool)
+	for _, b := range bounds {
+		b.PC = in.origin(b.PC)
+		if !told[b.PC] {
+			fmt.Fprintf(w, "%s: note: %s (--max-attrs)\n", in.name, b)
+		}
+		told[b.PC] = true
+	}
 }
 
 // program reads the program of a command: from -e, from the file, or from stdin.

@@ -144,9 +144,7 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return in.fault(err)
 	}
-	for _, bound := range r.Bounds {
-		in.note(cmd.ErrOrStderr(), bound)
-	}
+	in.notes(cmd.ErrOrStderr(), r.Bounds)
 	as.program, as.Result = in.show(r), r
 	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
 }
