@@ -27,8 +27,8 @@ func (c *checker) join(a, b *state) *state {
 	for i := range a.set {
 		a.set[i] &= b.set[i]
 	}
-	a.caplen = min(a.caplen, b.caplen)
 	a.guards = j.guards(a, b)
+	a.caplen = min(a.caplen, b.caplen)
 	a.spills = j.spills(a, b)
 	a.fills = j.fills(a, b)
 	return a
@@ -96,7 +96,21 @@ func (j *joiner) guards(a, b *state) (out []guard) {
 			out = append(out, guard{g.sym, room})
 		}
 	}
+	for i, n := range j.named {
+		room := min(a.reach(n.a)-n.aOff, b.reach(n.b)-n.bOff)
+		if room >= 0 && len(out) < maxGuards && (n.kind == number || n.kind == dataPtr) {
+			out = append(out, guard{j.names[i], room})
+		}
+	}
 	return out
+}
+
+// reach is room for an unknown number, and what is known to be captured where there is none.
+func (s *state) reach(sym int32) int64 {
+	if sym == 0 {
+		return s.caplen
+	}
+	return s.room(sym)
 }
 
 // spills joins what the stack keeps. Bytes that hold a register on one side only are taken for a number on the other.

@@ -117,8 +117,8 @@ func (l *lowerer) define(v value) {
 		l.put(ebpf.Mov.Reg32(0, 0), dst, vreg(e.a))
 		l.put(ebpf.Neg32(0), dst, noReg)
 	case exprPtr:
-		l.put(ebpf.Mov.Reg(0, 0), dst, machine(l.data))
-		l.put(ebpf.Add.Reg(0, 0), dst, vreg(e.a))
+		l.put(ebpf.Mov.Reg(0, 0), dst, vreg(e.a)) // which costs nothing where it is the last use
+		l.put(ebpf.Add.Reg(0, 0), dst, machine(l.data))
 	case exprLen:
 		l.ask(dst, func(e *emitter) { e.length(e, e.regA) }, l.lostByLength())
 	case exprOpaque:
