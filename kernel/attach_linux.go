@@ -3,7 +3,9 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"slices"
 
 	cilium "github.com/cilium/ebpf"
@@ -15,9 +17,10 @@ import (
 // the Filter any more.
 type Attachment struct {
 	hook   Hook
+	end    func() error // gives the link up, or detaches what is none; nil once that is done
 	link   link.Link    // nil where there is none
-	remove func() error // detaches what is no link
 	kept   bool
+	pinned string // the file that keeps the link
 }
 
 // Hook is where the program is attached. Its Mode is the one that was taken.
@@ -25,40 +28,38 @@ func (a *Attachment) Hook() Hook { return a.hook }
 
 // Close detaches the program, unless it is kept. Closing again does nothing.
 func (a *Attachment) Close() error {
-	if a.kept && a.link != nil {
-		return a.closeLink()
-	}
-	if a.kept {
+	if a.kept && a.link == nil {
 		return nil
 	}
-	return a.Detach()
+	return a.finish()
 }
 
-// Detach detaches the program even if it is kept, and takes its pin away.
+// Detach detaches the program even if it is kept, and takes its pin away. It may come after Close.
 func (a *Attachment) Detach() error {
-	if a.link != nil {
-		return errors.Join(a.unpin(), a.closeLink())
-	}
-	if a.remove == nil {
-		return nil
-	}
-	remove := a.remove
-	a.remove = nil
-	return remove()
-}
-
-func (a *Attachment) closeLink() error {
-	l := a.link
-	a.link = nil
-	return l.Close()
-}
-
-func (a *Attachment) unpin() error {
-	if !a.kept {
-		return nil
-	}
 	a.kept = false
-	return a.link.Unpin()
+	if a.pinned == "" {
+		return a.finish()
+	}
+	// The last descriptor has the program detached when it is closed; the last file, some time later.
+	if a.end == nil {
+		l, err := link.LoadPinnedLink(a.pinned, nil)
+		if err != nil {
+			return err
+		}
+		a.end = l.Close
+	}
+	err := os.Remove(a.pinned)
+	a.pinned = ""
+	return errors.Join(err, a.finish())
+}
+
+func (a *Attachment) finish() error {
+	if a.end == nil {
+		return nil
+	}
+	end := a.end
+	a.end = nil
+	return end()
 }
 
 // Attach attaches the program to a hook. What is in the way is an *AttachError, a kernel or a privilege that is missing an
@@ -89,7 +90,7 @@ func attached(h Hook, l link.Link, err error) (*Attachment, error) {
 	if err != nil {
 		return nil, hookError(h, err)
 	}
-	return &Attachment{hook: h, link: l}, nil
+	return &Attachment{hook: h, link: l, end: l.Close}, nil
 }
 
 // attachXDP tries the driver first where it may choose. What would be in the way of the other mode too is told at once.
@@ -114,9 +115,9 @@ func attachXDP(f *Filter, h Hook) (*Attachment, error) {
 }
 
 func attachCgroup(f *Filter, h Hook) (*Attachment, error) {
-	var fs unix.Statfs_t
-	err := unix.Statfs(h.Where, &fs)
-	if err != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
+	var at unix.Statfs_t
+	err := unix.Statfs(h.Where, &at)
+	if err != nil || at.Type != unix.CGROUP2_SUPER_MAGIC {
 		return nil, &AttachError{Reason: ReasonNoCgroup, Detail: h.Where, Err: err}
 	}
 	l, err := link.AttachCgroup(link.CgroupOptions{Path: h.Where, Attach: kinds[f.kind].attach, Program: f.prog})
@@ -135,6 +136,9 @@ func attachRawTracepoint(f *Filter, h Hook) (*Attachment, error) {
 
 func attachKprobe(f *Filter, h Hook) (*Attachment, error) {
 	l, err := link.Kprobe(h.Where, f.prog, nil)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, &UnavailableError{Op: "attach to " + h.String(), Need: hooks[h.Kind].need, Err: err}
+	}
 	return attached(h, l, err)
 }
 
@@ -156,7 +160,8 @@ var hookReasons = []struct {
 	{unix.EEXIST, ReasonBusy},
 	{unix.ENODEV, ReasonNoInterface},
 	{unix.EOPNOTSUPP, ReasonNoMode},
-	{unix.ENOENT, ReasonNoTarget},
+	{unix.ERANGE, ReasonMTU},
+	{fs.ErrNotExist, ReasonNoTarget},
 }
 
 // hookError sorts the errors of attaching.

@@ -55,7 +55,7 @@ func attachClsAct(f *Filter, h Hook, iface *net.Interface) (*Attachment, error) 
 	if err := c.add(); err != nil {
 		return nil, hookError(h, err)
 	}
-	return &Attachment{hook: h, remove: c.remove}, nil
+	return &Attachment{hook: h, end: c.remove}, nil
 }
 
 // filterName is what tc shows.
@@ -68,6 +68,11 @@ func (c *clsAct) add() error {
 		return fmt.Errorf("add the clsact discipline: %w", err)
 	}
 	c.made = err == nil
+	if !c.made && c.filter.Parent == netlink.HANDLE_MIN_EGRESS {
+		if err := c.bothWays(); err != nil {
+			return err
+		}
+	}
 	c.filter.Handle = 1
 	if c.filter.Priority, err = c.freePriority(); err == nil {
 		err = netlink.FilterAdd(c.filter)
@@ -76,6 +81,18 @@ func (c *clsAct) add() error {
 		return errors.Join(fmt.Errorf("add the filter: %w", err), c.removeQdisc())
 	}
 	return nil
+}
+
+// bothWays reports an older discipline in the place of clsact, which has one way only: it would take a filter for egress, and
+// run it on ingress.
+func (c *clsAct) bothWays() error {
+	qdiscs, err := netlink.QdiscList(c.device())
+	for _, q := range qdiscs {
+		if _, ok := q.(*netlink.Ingress); ok {
+			return errors.New("the interface has the discipline ingress, which keeps clsact out")
+		}
+	}
+	return err
 }
 
 // freePriority is the first from where the kernel begins to number filters that do not say, downwards. Whoever takes it in
@@ -99,7 +116,11 @@ func (c *clsAct) freePriority() (uint16, error) {
 
 // list lists the filters on the same way of the interface.
 func (c *clsAct) list() ([]netlink.Filter, error) {
-	return netlink.FilterList(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: c.filter.LinkIndex}}, c.filter.Parent)
+	return netlink.FilterList(c.device(), c.filter.Parent)
+}
+
+func (c *clsAct) device() netlink.Link {
+	return &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: c.filter.LinkIndex}}
 }
 
 // remove takes the filter away. It has no descriptor any more: handle and priority tell which it is.

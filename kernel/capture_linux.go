@@ -76,8 +76,13 @@ func (c *Capture) Next(buf []byte) (*cbpf.Packet, error) {
 		n, oobn, _, from, err = unix.Recvmsg(int(fd), buf, c.control, 0)
 		return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
 	})
-	if waited != nil || err != nil {
-		return nil, errors.Join(waited, err)
+	switch {
+	case errors.Is(waited, os.ErrDeadlineExceeded):
+		return nil, waited
+	case waited != nil:
+		return nil, fmt.Errorf("%w: %w", os.ErrClosed, waited)
+	case err != nil:
+		return nil, err
 	}
 	pkt := &cbpf.Packet{Data: buf[:n], WireLen: uint32(n)}
 	if at, ok := from.(*unix.SockaddrLinklayer); ok {
@@ -144,5 +149,5 @@ func attachSocket(f *Filter, h Hook) (*Attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Attachment{hook: h, remove: c.Close}, nil
+	return &Attachment{hook: h, end: c.Close}, nil
 }

@@ -104,6 +104,7 @@ const (
 	ReasonHookRefused Reason = "the kernel refuses to attach the program there"
 	ReasonNoInterface Reason = "there is no such interface in this network namespace"
 	ReasonNoMode      Reason = "the interface cannot run XDP programs in its driver"
+	ReasonMTU         Reason = "packets as long as its MTU allows do not lie in one piece"
 	ReasonBusy        Reason = "another program is attached there, and there is room for one only"
 	ReasonNoCgroup    Reason = "that is no directory of a cgroup v2 file system"
 	ReasonNoTarget    Reason = "the kernel has no such function or tracepoint"

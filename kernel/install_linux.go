@@ -101,12 +101,14 @@ func (a *Attachment) Keep(file string) error {
 	if errors.Is(err, cilium.ErrNotSupported) {
 		return &AttachError{Reason: ReasonNoPin, Detail: a.hook.String(), Err: err}
 	}
-	a.kept = err == nil
+	if err == nil {
+		a.kept, a.pinned = true, file
+	}
 	return pinError(file, err)
 }
 
 // Pinned says whether a file keeps the attachment.
-func (a *Attachment) Pinned() bool { return a.kept && a.link != nil }
+func (a *Attachment) Pinned() bool { return a.pinned != "" }
 
 // pinnable reports what keeps a pin from being made.
 func pinnable(file string) error {

@@ -82,7 +82,7 @@ func load(p ebpf.Program, opts LoadOptions) (*cilium.Program, error) {
 	}
 	prog, err := loadSpec(spec(insns, opts), opts)
 	if err != nil {
-		return nil, loadError(opts.Type, err)
+		return nil, loadError(opts, err)
 	}
 	return prog, nil
 }
@@ -159,12 +159,17 @@ func instructions(p ebpf.Program) (asm.Instructions, error) {
 }
 
 // loadError sorts the loader's errors into refusals and obstacles.
-func loadError(t Type, err error) error {
+func loadError(opts LoadOptions, err error) error {
 	var refused *cilium.VerifierError
 	if errors.As(err, &refused) && len(refused.Log) > 0 {
 		return refusal(refused.Log, refused.Cause)
 	}
-	if obstacle := obstacleTo("load a "+t.String(), t, err); obstacle != nil {
+	if opts.AttachTo != "" && errors.Is(err, cilium.ErrNotSupported) {
+		if _, noBTF := SkbLayout(); noBTF == nil { // then it is not types that are missing
+			return &AttachError{Reason: ReasonNoTarget, Detail: opts.AttachTo}
+		}
+	}
+	if obstacle := obstacleTo("load a "+opts.Type.String(), opts.Type, err); obstacle != nil {
 		return obstacle
 	}
 	return refusal(nil, err)

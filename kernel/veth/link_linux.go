@@ -119,7 +119,7 @@ func (e *End) setUp(peer *End) error {
 }
 
 // Do runs a function in the namespace of the end, on a thread that is there for it. Sockets that it makes stay in the
-// namespace.
+// namespace. The function must return: t.FailNow and require do not belong there.
 func (e *End) Do(f func() error) error { return e.space.do(f) }
 
 // Close takes the devices away, and the namespaces as soon as nobody has a socket in them. Stations must be closed before.

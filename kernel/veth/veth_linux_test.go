@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -356,6 +357,16 @@ func TestBadFrames(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	_, err := New(MaxMTU + 1)
 	require.EqualError(t, err, "an MTU of 65518, the limit is 65517")
+}
+
+// A function that does not return ends its namespace; nobody waits for it for ever.
+func TestDo(t *testing.T) {
+	l := newLink(t, 1500)
+	require.Equal(t, os.ErrInvalid, l.Near.Do(func() error { return os.ErrInvalid }))
+	for range 2 {
+		require.ErrorIs(t, l.Far.Do(func() error { runtime.Goexit(); return nil }), errGone)
+	}
+	require.NoError(t, l.Near.Do(func() error { return nil }))
 }
 
 // What cannot be loaded leaves nothing behind: the place is free for the next.
