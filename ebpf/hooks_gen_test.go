@@ -407,6 +407,8 @@ func (g *hookGenerator) forgetPointers() {
 	}
 }
 
+var jumpOps = []JumpOp{JEq, JGt, JGe, JSet, JNe, JSGt, JSGe, JLt, JLe, JSLt, JSLe}
+
 // probed reads n bytes at the first argument into words that are full of ones, and hashes them with the result and the second
 // argument. A failure to read shows in both.
 func probed(helper, n int32) Program {

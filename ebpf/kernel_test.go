@@ -169,8 +169,6 @@ func (g *generator) arithmetic() {
 	g.Emit(i)
 }
 
-var jumpOps = []JumpOp{JEq, JGt, JGe, JSet, JNe, JSGt, JSGe, JLt, JLe, JSLt, JSLe}
-
 func (g *generator) condition() Instruction {
 	op, dst := jumpOps[g.IntN(len(jumpOps))], g.scalar()
 	switch g.IntN(4) {
