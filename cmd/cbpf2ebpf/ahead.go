@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
@@ -36,4 +37,13 @@ func eachBatch(trace *difftest.Trace, f func(b *difftest.Batch) error) error {
 		return nil
 	}
 	return end
+}
+
+// checkLink refuses batches of another link type than the trace began with.
+func checkLink(trace *difftest.Trace, b *difftest.Batch) error {
+	if b.Link == trace.Link() {
+		return nil
+	}
+	return fmt.Errorf("trace %s: packet %d has link type %v, and the trace began with %v: a filter is for one link type",
+		trace.Name(), b.First, b.Link, trace.Link())
 }

@@ -79,7 +79,7 @@ or iptables, becomes an extended program on stdout.`
 	})
 	explicit := translateCommand()
 	explicit.Use = "translate [FILE]"
-	cmd.AddCommand(explicit, checkCommand(), printCommand(), runCommand(), diffCommand(),
+	cmd.AddCommand(explicit, checkCommand(), printCommand(), runCommand(), diffCommand(), benchCommand(),
 		asmCommand(), disasmCommand(), conformanceCommand())
 	return cmd
 }

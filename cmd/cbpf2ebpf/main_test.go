@@ -65,6 +65,12 @@ func readFile(t *testing.T, path string) []byte {
 	return data
 }
 
+// longTrace has more verdicts than fit into a pipe.
+func longTrace(t *testing.T) string {
+	trace := readFile(t, pcap("mixed.pcap"))
+	return temp(t, "long.pcap", append(trace[:24:24], bytes.Repeat(trace[24:], 100)...))
+}
+
 // requireTcpdump skips where it is not installed.
 func requireTcpdump(t *testing.T) {
 	if _, err := exec.LookPath("tcpdump"); err != nil {
@@ -105,6 +111,10 @@ func TestUsage(t *testing.T) {
 		{"target of run", []string{"run", ip, "-r", mixed, "--target", "zzz"}, `unknown target "zzz"`},
 		{"target of engine", []string{"run", ip, "-r", mixed, "--target", "socket"}, `engine jit cannot run programs for target "socket"; it runs user`},
 		{"target of classic engine", []string{"run", ip, "-r", mixed, "--engine", "classic", "--target", "user"}, "engine classic runs the classic program as it is"},
+		{"no trace to measure with", []string{"bench", ip}, "no trace: give -r TRACE\ntry: cbpf2ebpf bench --help"},
+		{"all from stdin, bench", []string{"bench", "-r", "-"}, "program and trace cannot both come from stdin"},
+		{"rounds", []string{"bench", ip, "-r", mixed, "--rounds", "0"}, "--rounds and --sample must be more than 0"},
+		{"level of bench", []string{"bench", ip, "-r", mixed, "-O3"}, "-O3: the levels are 0 to 2"},
 		{"level of run", []string{"run", ip, "-r", mixed, "-O3", "--engine", "interp"}, "cbpf2ebpf: -O3: the levels are 0 to 2"},
 	}
 	for _, test := range tests {

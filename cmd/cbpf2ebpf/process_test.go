@@ -63,12 +63,6 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// longTrace has more verdicts than fit into the buffer in front of stdout.
-func longTrace(t *testing.T) string {
-	trace := readFile(t, pcap("mixed.pcap"))
-	return temp(t, "long.pcap", append(trace[:24:24], bytes.Repeat(trace[24:], 100)...))
-}
-
 // A process that is interrupted leaves no file beside the one that it would have written, and ends by the signal, so that
 // a shell ends its loop.
 func TestInterrupt(t *testing.T) {

@@ -165,9 +165,8 @@ func (j *overTrace) write(trace *difftest.Trace, out io.Writer) (err error) {
 // do judges all packets of the trace.
 func (j *overTrace) do(trace *difftest.Trace) error {
 	return eachBatch(trace, func(b *difftest.Batch) error {
-		if b.Link != trace.Link() {
-			return fmt.Errorf("trace %s: packet %d has link type %v, and the trace began with %v: a filter is for one link type",
-				trace.Name(), b.First, b.Link, trace.Link())
+		if err := checkLink(trace, b); err != nil {
+			return err
 		}
 		j.bar.add(len(b.Data))
 		j.verdicts = slices.Grow(j.verdicts[:0], len(b.Descs))[:len(b.Descs)]

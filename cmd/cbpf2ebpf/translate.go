@@ -29,8 +29,12 @@ type translation struct {
 func (t *translation) flags(cmd *cobra.Command, target string, level int) {
 	names := translate.TargetNames()
 	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
-	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", level, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
 	complete(cmd, "target", names...)
+	t.levelFlag(cmd, level)
+}
+
+func (t *translation) levelFlag(cmd *cobra.Command, level int) {
+	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", level, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
 }
 
 // options are those for the translator.
