@@ -10,8 +10,8 @@ import (
 type Counts struct {
 	Runs uint64
 	Last uint32 // the low 32 bits of r0 after the last run
-	// Ends counts the runs by result. Where r0 is an action (tc, cgroup, XDP), that is r0, for actions from -1 to 14.
-	// Elsewhere it is a verdict, and the result is 0 or 1: dropped or kept.
+	// Ends counts the runs by result. Where r0 is an action (Type.Acts), that is r0, for actions from -1 to 14. Elsewhere, and
+	// with LoadOptions.Result, it is a verdict, and the result is 0 or 1: dropped or kept.
 	Ends map[int32]uint64
 }
 
@@ -40,8 +40,8 @@ const (
 //	                                   exit
 //
 // A packet load outside of the packet ends p without passing by the end: such runs are those that no result counts. They
-// ended with 0.
-func counting(p ebpf.Program, fd int, t Type) (out ebpf.Program, front int) {
+// ended with 0, whatever LoadOptions.Result says.
+func counting(p ebpf.Program, fd int, opts LoadOptions) (out ebpf.Program, front int) {
 	r0, r1, r2, r3 := ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3
 	out = append(out, valueOf(r2, fd)...)
 	out = append(out,
@@ -60,12 +60,15 @@ func counting(p ebpf.Program, fd int, t Type) (out ebpf.Program, front int) {
 	}
 	out = append(out, valueOf(r1, fd)...)
 	out = append(out, ebpf.Store(8, r1, countLast, r0), ebpf.Mov.Reg32(r2, r0))
-	out = append(out, resultOf(r2, t)...)
+	out = append(out, resultOf(r2, opts.Type.Acts() && opts.Result == nil)...)
 	out = append(out,
 		ebpf.Lsh.Imm(r2, 3), ebpf.Add.Reg(r1, r2),
 		ebpf.Mov.Imm(r2, 1), ebpf.Atomic(8, ebpf.AtomicAdd, r1, countEnds, r2))
-	if t == Fentry {
-		out = append(out, ebpf.Mov.Imm(r0, 0)) // the verifier takes no other result
+	switch {
+	case opts.Result != nil:
+		out = append(out, ebpf.Mov.Imm(r0, *opts.Result))
+	case opts.Type == Fentry: // of which the verifier takes no other result
+		out = append(out, ebpf.Mov.Imm(r0, 0))
 	}
 	return append(out, ebpf.Return()), front
 }
@@ -76,8 +79,8 @@ func valueOf(dst ebpf.Register, fd int) ebpf.Program {
 }
 
 // resultOf turns r0, in r, into the index of the word that counts it.
-func resultOf(r ebpf.Register, t Type) ebpf.Program {
-	if types[t].acts {
+func resultOf(r ebpf.Register, acts bool) ebpf.Program {
+	if acts {
 		return ebpf.Program{ebpf.And.Imm32(r, countSlots-1)}
 	}
 	dropped := ebpf.JEq.Imm(r, 0)

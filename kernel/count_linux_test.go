@@ -45,6 +45,25 @@ func TestCountResults(t *testing.T) {
 	}
 }
 
+// A program that looks on ends as it is told, and its verdicts are counted.
+func TestCountLooksOn(t *testing.T) {
+	requireExtended(t)
+	for _, kind := range []Type{TC, CgroupIngress, CgroupEgress, XDP} {
+		pass := kind.Pass()
+		for verdict, end := range map[int32]int32{0: 0, 1: 1, 262144: 1, -1: 1} {
+			f, err := Load(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, verdict), ebpf.Return()}, LoadOptions{Type: kind, Count: true, Result: &pass})
+			require.NoError(t, err)
+			got, err := f.Run(countingBytes(64))
+			require.NoError(t, err)
+			require.Equal(t, uint32(pass), got)
+			c, err := f.Counts()
+			require.NoError(t, err)
+			require.Equal(t, &Counts{Runs: 1, Last: uint32(verdict), Ends: map[int32]uint64{end: 1}}, c)
+			require.NoError(t, f.Close())
+		}
+	}
+}
+
 // Loads outside of the packet end a program on the spot. That counts as a 0.
 func TestCountImplicitEnds(t *testing.T) {
 	requireExtended(t)

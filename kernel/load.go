@@ -15,6 +15,9 @@ type LoadOptions struct {
 	// Count puts code around the program that counts its runs and results, for Filter.Counts: 17 to 19 slots more,
 	// and the result of an Fentry program, which must be 0, becomes 0. Needs Linux 5.2.
 	Count bool
+	// Result, with Count, is what every run ends with. The result of the program is then counted as a verdict: 0 or not. With
+	// Type.Pass here a program looks on and changes nothing.
+	Result *int32
 }
 
 // LogLevel is how much the verifier is to tell of a program that it takes. Of one that it refuses it always tells all.

@@ -31,7 +31,7 @@ func Load(p ebpf.Program, opts LoadOptions) (*Filter, error) {
 		if err != nil {
 			return nil, err
 		}
-		around, more := counting(p, value.FD(), opts.Type)
+		around, more := counting(p, value.FD(), opts)
 		whole, front = slices.Concat(opts.Front, around), front+more
 		f.count = value
 	}

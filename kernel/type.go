@@ -24,21 +24,31 @@ var types = [...]struct {
 	name    string
 	section string // what loaders of ELF files call it
 	view    viewKind
-	max     int    // most bytes of data in a run; see viewKind
-	acts    bool   // r0 is an action, one of a few numbers; otherwise a verdict, 0 or not
-	need    string // what it takes to load one
+	max     int              // most bytes of data in a run; see viewKind
+	acts    map[int32]string // names of what r0 can be; nil where it is a verdict, 0 or not
+	pass    int32            // of these, what lets the packet go on as if the program were not there
+	need    string           // what it takes to load one
 }{
-	SocketFilter:  {"socket filter", "socket", viewPulled, MaxData, false, needExtended},
-	TC:            {"tc program", "tc", viewFrame, maxFrame, true, needNet},
-	CgroupIngress: {"cgroup-skb ingress program", "cgroup_skb/ingress", viewPulled, MaxData, true, needCgroup},
-	CgroupEgress:  {"cgroup-skb egress program", "cgroup_skb/egress", viewPulled, MaxData, true, needCgroup},
-	XDP:           {"XDP program", "xdp", viewFrame, maxXDP, true, needNet},
-	XDPFrags:      {"XDP program with fragments", "xdp.frags", viewFrame, maxXDPFrags, true, "Linux 5.18, and root or CAP_BPF with CAP_NET_ADMIN"},
-	Fentry:        {"fentry program", "fentry", viewNone, 0, false, "Linux 5.5 with BTF and leave to patch kernel functions, and root or CAP_BPF with CAP_PERFMON"},
-	Tracepoint:    {"tracepoint program", "tp_btf", viewNone, 0, false, "Linux 5.5 with BTF, and root or CAP_BPF with CAP_PERFMON"},
-	RawTracepoint: {"raw tracepoint program", "raw_tp", viewNone, 0, false, needTrace},
-	Kprobe:        {"kprobe program", "kprobe", viewNone, 0, false, needTrace},
+	SocketFilter:  {"socket filter", "socket", viewPulled, MaxData, nil, 0, needExtended},
+	TC:            {"tc program", "tc", viewFrame, maxFrame, tcActions, -1, needNet},
+	CgroupIngress: {"cgroup-skb ingress program", "cgroup_skb/ingress", viewPulled, MaxData, cgroupActions, 1, needCgroup},
+	CgroupEgress:  {"cgroup-skb egress program", "cgroup_skb/egress", viewPulled, MaxData, cgroupActions, 1, needCgroup},
+	XDP:           {"XDP program", "xdp", viewFrame, maxXDP, xdpActions, 2, needNet},
+	XDPFrags:      {"XDP program with fragments", "xdp.frags", viewFrame, maxXDPFrags, xdpActions, 2, "Linux 5.18, and root or CAP_BPF with CAP_NET_ADMIN"},
+	Fentry:        {"fentry program", "fentry", viewNone, 0, nil, 0, "Linux 5.5 with BTF and leave to patch kernel functions, and root or CAP_BPF with CAP_PERFMON"},
+	Tracepoint:    {"tracepoint program", "tp_btf", viewNone, 0, nil, 0, "Linux 5.5 with BTF, and root or CAP_BPF with CAP_PERFMON"},
+	RawTracepoint: {"raw tracepoint program", "raw_tp", viewNone, 0, nil, 0, needTrace},
+	Kprobe:        {"kprobe program", "kprobe", viewNone, 0, nil, 0, needTrace},
 }
+
+// The actions of linux/pkt_cls.h and linux/bpf.h, without what stands in front of all their names.
+var (
+	tcActions = map[int32]string{
+		-1: "unspec", 0: "ok", 1: "reclassify", 2: "shot", 3: "pipe", 4: "stolen", 5: "queued", 6: "repeat", 7: "redirect", 8: "trap",
+	}
+	cgroupActions = map[int32]string{0: "deny", 1: "allow", 2: "deny, congested", 3: "allow, congested"}
+	xdpActions    = map[int32]string{0: "aborted", 1: "drop", 2: "pass", 3: "tx", 4: "redirect"}
+)
 
 // What it takes to load.
 const (
@@ -83,4 +93,23 @@ func (t Type) MaxData() int {
 		return 0
 	}
 	return types[t].max
+}
+
+// Acts says whether the result of programs of the type is an action. Of the others it is a verdict: 0 or not.
+func (t Type) Acts() bool { return t.known() && types[t].acts != nil }
+
+// Action is the name of a result, where results are actions; otherwise, and for numbers without a name, the number.
+func (t Type) Action(result int32) string {
+	if t.known() && types[t].acts[result] != "" {
+		return types[t].acts[result]
+	}
+	return fmt.Sprint(result)
+}
+
+// Pass is the action that lets a packet go on as if the program were not there: to the next program on tc.
+func (t Type) Pass() int32 {
+	if !t.known() {
+		return 0
+	}
+	return types[t].pass
 }

@@ -91,6 +91,7 @@ func TestTypes(t *testing.T) {
 		names[kind.String()] = true
 		require.NotEmpty(t, kind.Section(), kind.String())
 		require.Equal(t, kind.Runs(), kind.MaxData() > 0, kind.String())
+		require.Equal(t, kind.Acts(), kind.Action(kind.Pass()) != "0", kind.String())
 	}
 	require.Len(t, names, len(Types()))
 	require.NotContains(t, names, "")
@@ -98,6 +99,9 @@ func TestTypes(t *testing.T) {
 	require.Equal(t, "program type 10", none.String())
 	require.Empty(t, none.Section())
 	require.False(t, none.Runs())
+	require.False(t, none.Acts())
+	require.Zero(t, none.Pass())
+	require.Equal(t, "7", none.Action(7))
 	require.Zero(t, none.MaxData())
 	require.Zero(t, none.MinData(nil))
 }

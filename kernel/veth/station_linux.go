@@ -28,7 +28,8 @@ var ErrNotRun = errors.New("the frame did not come to the program")
 const patience = 3 * time.Second
 
 // Put loads the program, as what the options say, or else as what the place takes, and attaches it. It counts: see
-// kernel.LoadOptions. At the tracepoints it has the licence "GPL", because it runs behind code that leaves out the packets
+// kernel.LoadOptions, whose Result makes a station tell all 32 bits of what the program ends with, where the place takes few
+// results or would drop the frame. At the tracepoints it has the licence "GPL", because it runs behind code that leaves out the packets
 // of other devices.
 func (l *Link) Put(p ebpf.Program, at Place, opts kernel.LoadOptions) (*Station, error) {
 	row := places[at]
