@@ -76,9 +76,8 @@ var ranHooks = []struct {
 	{TC, kernel.TC}, {CGroupSKB, kernel.CgroupIngress}, {XDP, kernel.XDP}, {XDP, kernel.XDPFrags},
 }
 
-// hookPacket is a packet as programs of the type find it in a test-run, with no more than the first bytes linear.
-func hookPacket(kind kernel.Type, pkt *cbpf.Packet, linear int) *Packet {
-	view := kind.View(pkt)
+// hookPacket is a packet that is seen at a hook as programs there find it, with no more than the first bytes linear.
+func hookPacket(view cbpf.Packet, linear int) *Packet {
 	m := view.Meta
 	return &Packet{
 		Data: view.Data, WireLen: view.WireLen, Linear: linear, Head: m.Head, NetOff: m.NetOff,
@@ -169,7 +168,7 @@ func runHook(t *testing.T, f *kernel.Filter, pkt *cbpf.Packet, p Program, abi AB
 	}
 	theirs, err := run(pkt)
 	require.NoError(t, err)
-	r0, err := Run(p, abi, hookPacket(f.Type(), pkt, linear))
+	r0, err := Run(p, abi, hookPacket(f.View(pkt), linear))
 	require.NoError(t, err, "%d bytes, %d linear\n%s", len(pkt.Data), linear, p)
 	return theirs, uint32(r0)
 }
