@@ -5,8 +5,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
+	cilium "github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -171,4 +174,136 @@ func runHook(t *testing.T, f *kernel.Filter, pkt *cbpf.Packet, p Program, abi AB
 	r0, err := Run(p, abi, hookPacket(f.View(pkt), linear))
 	require.NoError(t, err, "%d bytes, %d linear\n%s", len(pkt.Data), linear, p)
 	return theirs, uint32(r0)
+}
+
+// The kernel says the same of the vectors, as far as it takes their programs and has test-runs of them.
+func TestHookVectorsAgreeWithKernel(t *testing.T) {
+	requireHooks(t)
+	ran := 0
+	eachHookVector(t, func(t *testing.T, abi ABI, v vector, p Program) {
+		kind := map[ABI]kernel.Type{TC: kernel.TC, CGroupSKB: kernel.CgroupIngress, XDP: kernel.XDP, Trace: kernel.RawTracepoint}[abi]
+		_, paged := v.sections["linear"]
+		if paged && abi == XDP {
+			kind = kernel.XDPFrags
+		}
+		f, err := kernel.Load(p, kernel.LoadOptions{Type: kind, Licence: "GPL"})
+		if check := v.sections["check"]; check != "" {
+			var refused *kernel.VerifierError
+			unwritten := strings.Contains(check, "stack") // root may read what others left there
+			require.True(t, unwritten || errors.As(err, &refused), "%v", err)
+			if err == nil {
+				require.NoError(t, f.Close())
+			}
+			return
+		}
+		require.NoError(t, err, "%s", p)
+		defer f.Close()
+		pkt := &cbpf.Packet{Data: v.hex(t, "packet")}
+		var got uint32
+		switch {
+		case !kind.Runs() || paged && abi != XDP:
+			return
+		case v.sections["meta"] != "":
+			got, err = runWithMeta(t, p, v.hex(t, "meta"), pkt.Data)
+		case paged:
+			got, err = f.RunSplit(pkt, int(number(t, v.sections["linear"])))
+		default:
+			got, err = f.RunPacket(pkt)
+		}
+		require.NoError(t, err)
+		require.Equal(t, uint32(number(t, v.sections["result"])), got)
+		ran++
+	})
+	require.Greater(t, ran, 12)
+}
+
+// runWithMeta runs a program for XDP on a packet with metadata in front of it.
+func runWithMeta(t *testing.T, p Program, meta, data []byte) (uint32, error) {
+	prog, err := loadAs(p, cilium.XDP, 0)
+	require.NoError(t, err)
+	defer prog.Close()
+	ctx := make([]byte, XDPSize) // data counts from the metadata
+	host().PutUint32(ctx[XDPData:], uint32(len(meta)))
+	host().PutUint32(ctx[XDPDataEnd:], uint32(len(meta)+len(data)))
+	return prog.Run(&cilium.RunOptions{Data: slices.Concat(meta, data), Context: ctx})
+}
+
+// Check lets programs load those fields of the context that the verifier lets them load, but for pointers that it does not
+// know.
+func TestContextFieldsAreTheVerifiers(t *testing.T) {
+	requireHooks(t)
+	const sk = 168
+	for _, c := range []struct {
+		abi  ABI
+		kind kernel.Type
+		size int
+	}{
+		{Socket, kernel.SocketFilter, SkbSize}, {TC, kernel.TC, SkbSize}, {CGroupSKB, kernel.CgroupIngress, SkbSize},
+		{XDP, kernel.XDP, XDPSize},
+	} {
+		t.Run(c.abi.String(), func(t *testing.T) {
+			allowed := 0
+			for _, size := range []int{1, 2, 4, 8} {
+				for off := 0; off < c.size; off += size {
+					if c.abi != XDP && off == sk && size == 8 {
+						continue
+					}
+					p := Program{Load(size, R0, R1, int16(off)), Mov.Imm(R0, 0), Return()}
+					accepted, log := verify(t, p, c.kind)
+					_, err := Check(p, c.abi)
+					require.Equal(t, accepted, err == nil, "%d bytes at %d: %v, the verifier: %s", size, off, err, log)
+					if accepted {
+						allowed++
+					}
+				}
+			}
+			t.Logf("%d loads are allowed", allowed)
+		})
+	}
+	for _, size := range []int{2, 4, 8} { // not aligned
+		p := Program{Load(size, R0, R1, 1), Mov.Imm(R0, 0), Return()}
+		accepted, _ := verify(t, p, kernel.SocketFilter)
+		_, err := Check(p, Socket)
+		require.False(t, accepted)
+		require.ErrorIs(t, err, ReasonContextField)
+	}
+}
+
+// callsOf are calls of each function of the table, with arguments that it takes.
+var callsOf = map[int32]Program{
+	HelperPrandomU32:           {},
+	HelperProcessorID:          {},
+	HelperGetHashRecalc:        {},
+	HelperXDPBuffLen:           {},
+	HelperSkbPullData:          {Mov.Imm(R2, 20)},
+	HelperSkbLoadBytes:         {Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, 8)},
+	HelperSkbLoadBytesRelative: {Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, 8), Mov.Imm(R5, 1)},
+	HelperXDPLoadBytes:         {Mov.Imm(R2, 0), Mov.Reg(R3, R10), Add.Imm(R3, -8), Mov.Imm(R4, 8)},
+	HelperProbeRead:            {Mov.Reg(R1, R10), Add.Imm(R1, -8), Mov.Imm(R2, 8), Mov.Imm(R3, 0)},
+	HelperProbeReadKernel:      {Mov.Reg(R1, R10), Add.Imm(R1, -8), Mov.Imm(R2, 8), Mov.Imm(R3, 0)},
+}
+
+// Check lets programs call what the verifier lets them call, and knows which functions want a licence.
+func TestHelpersAreTheVerifiers(t *testing.T) {
+	requireHooks(t)
+	kinds := map[ABI]kernel.Type{
+		Socket: kernel.SocketFilter, TC: kernel.TC, CGroupSKB: kernel.CgroupIngress, XDP: kernel.XDP, Trace: kernel.RawTracepoint,
+	}
+	for abi, kind := range kinds {
+		for id, args := range callsOf {
+			p := slices.Concat(args, Program{CallHelper(id), Mov.Imm(R0, 0), Return()})
+			accepted, log := verify(t, p, kind)
+			facts, err := Check(p, abi)
+			require.Equal(t, accepted, err == nil, "%s from %s: %v, the verifier: %s", HelperName(id), abi, err, log)
+			if !accepted {
+				continue
+			}
+			require.Equal(t, NeedsGPL(id), facts.GPL)
+			f, err := kernel.Load(p, kernel.LoadOptions{Type: kind, Licence: "Proprietary"})
+			require.Equal(t, NeedsGPL(id), err != nil, "%s: %v", HelperName(id), err)
+			if err == nil {
+				require.NoError(t, f.Close())
+			}
+		}
+	}
 }

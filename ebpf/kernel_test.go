@@ -26,11 +26,16 @@ func host() binary.ByteOrder {
 
 // load hands the program to the running kernel as a socket filter; the caller has to have called needKernel.
 func load(p Program, level cilium.LogLevel) (*cilium.Program, error) {
+	return loadAs(p, cilium.SocketFilter, level)
+}
+
+// loadAs does so for any type, of programs that are free under the GPL.
+func loadAs(p Program, kind cilium.ProgramType, level cilium.LogLevel) (*cilium.Program, error) {
 	insns, err := asm.AppendInstructions(nil, bytes.NewReader(Encode(p, host())), host(), "linux")
 	if err != nil {
 		return nil, err
 	}
-	spec := &cilium.ProgramSpec{Type: cilium.SocketFilter, Instructions: insns}
+	spec := &cilium.ProgramSpec{Type: kind, Instructions: insns, License: "GPL"}
 	return cilium.NewProgramWithOptions(spec, cilium.ProgramOptions{LogLevel: level, LogSizeStart: 1 << 20})
 }
 

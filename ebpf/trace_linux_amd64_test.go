@@ -1,13 +1,11 @@
 package ebpf_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
 	cilium "github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/stretchr/testify/require"
 
 	. "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
@@ -17,9 +15,7 @@ import (
 // test-runs those.
 func loadTrace(t *testing.T, p Program) *cilium.Program {
 	t.Helper()
-	insns, err := asm.AppendInstructions(nil, bytes.NewReader(Encode(p, host())), host(), "linux")
-	require.NoError(t, err)
-	prog, err := cilium.NewProgram(&cilium.ProgramSpec{Type: cilium.RawTracepoint, Instructions: insns, License: "GPL"})
+	prog, err := loadAs(p, cilium.RawTracepoint, 0)
 	require.NoError(t, err, "%s", p)
 	t.Cleanup(func() { prog.Close() })
 	return prog
