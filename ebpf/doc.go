@@ -20,4 +20,8 @@
 // described. Whatever the kernel's verifier would have refused before the run ends it here with an [Error] when it is
 // reached: reading what was never written, leaving a region of memory, jumping outside the program, or never ending.
 // [Check] finds out before. [Conformance] is for the public suite of tests for such interpreters.
+//
+// An [ABI] says how a program is entered. Those for hooks of the kernel (tc, cgroups, XDP, tracing) let its programs run and
+// be checked without one: a [Packet] says what lies in pages, what the context holds, and what can be read of the kernel's
+// memory.
 package ebpf

@@ -271,7 +271,10 @@ func (g *hookGenerator) spill() {
 	}
 }
 
-var pointerOps = []JumpOp{JGt, JGe, JLt, JLe}
+var (
+	pointerOps = []JumpOp{JGt, JGe, JLt, JLe}
+	jumpOps    = []JumpOp{JEq, JGt, JGe, JSet, JNe, JSGt, JSGe, JLt, JLe, JSLt, JSLe}
+)
 
 // comparePointers compares any two of them.
 func (g *hookGenerator) comparePointers() {
@@ -406,8 +409,6 @@ func (g *hookGenerator) forgetPointers() {
 		}
 	}
 }
-
-var jumpOps = []JumpOp{JEq, JGt, JGe, JSet, JNe, JSGt, JSGe, JLt, JLe, JSLt, JSLe}
 
 // probed reads n bytes at the first argument into words that are full of ones, and hashes them with the result and the second
 // argument. A failure to read shows in both.
