@@ -98,11 +98,18 @@ func (j *joiner) guards(a, b *state) (out []guard) {
 	}
 	for i, n := range j.named {
 		room := min(a.reach(n.a)-n.aOff, b.reach(n.b)-n.bOff)
-		if room >= 0 && len(out) < maxGuards && (n.kind == number || n.kind == dataPtr) {
+		if room >= 0 && len(out) < maxGuards && n.counts(n.a, n.aOff) && n.counts(n.b, n.bOff) {
 			out = append(out, guard{j.names[i], room})
 		}
 	}
 	return out
+}
+
+// counts reports whether what is known of the captured length carries over from one of the two numbers: the sum of an unknown
+// number never wraps, but a known one alone may stand for 2^64 less something, and a pointer for a place in front of the
+// packet.
+func (n *joined) counts(sym int32, off int64) bool {
+	return n.kind == number && (sym != 0 || off >= 0) || n.kind == dataPtr && off >= 0
 }
 
 // reach is room for an unknown number, and what is known to be captured where there is none.

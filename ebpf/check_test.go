@@ -238,6 +238,11 @@ var proved = []struct {
 	{"sum of constants that wraps", User, program(append(wideConst(R5, 1<<63), Add.Reg(R5, R5), Mov.Reg(R0, R5), Add.Imm(R0, 2), hop(JGt.Reg(R0, R2), 2), Add.Reg(R5, R1), Load(2, R0, R5, 0))...), true},
 	{"32-bit guard on a 64-bit number", User, program(append(wideConst(R5, 1<<32), Lsh.Imm(R5, 1), Mov.Reg(R0, R5), hop(JGt.Reg32(R0, R2), 2), Add.Reg(R5, R1), Load(1, R0, R5, 0))...), false},
 	{"shift by a register of more than its width", User, program(Mov.Imm(R5, 33), Mov.Reg32(R0, R3), Rsh.Reg32(R0, R5), hop(JLt.Reg(R2, R0), 2), Add.Reg(R1, R0), Load(1, R0, R1, 0)), false},
+	{"either of two numbers", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 6), Mov.Imm(R5, 3), hop(JEq.Imm(R3, 0), 1), Mov.Imm(R5, 12), Add.Reg(R1, R5), Load(2, R0, R1, 0)), true},
+	{"either of two numbers, a byte short", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 6), Mov.Imm(R5, 3), hop(JEq.Imm(R3, 0), 1), Mov.Imm(R5, 13), Add.Reg(R1, R5), Load(2, R0, R1, 0)), false},
+	{"either of two numbers, one of them negative", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 6), Mov.Imm(R5, -1), hop(JEq.Imm(R3, 0), 1), Mov.Imm(R5, 2), Add.Reg(R1, R5), Load(1, R0, R1, 0)), false},
+	{"either of two pointers", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 4), hop(JEq.Imm(R3, 0), 1), Add.Imm(R1, 4), Load(2, R0, R1, 8), Mov.Imm(R0, 0)), true},
+	{"either of two pointers, one in front of the packet", User, program(Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 4), hop(JEq.Imm(R3, 0), 1), Sub.Imm(R1, 4), Load(2, R0, R1, 0), Mov.Imm(R0, 0)), false},
 	{"argument kept on the stack", User, program(Store(8, R10, -8, R1), Mov.Imm32(R0, 0), hop(JLt.Imm32(R2, 14), 2), Load(8, R5, R10, -8), Load(2, R0, R5, 12)), true},
 	{"last word of seccomp_data", Seccomp, program(Load(4, R0, R1, 60)), true},
 	{"behind seccomp_data", Seccomp, program(Load(4, R0, R1, 61)), false},
@@ -329,7 +334,7 @@ func guardedProgram(r *rand.Rand) Program {
 		case 5:
 			over := b.NewLabel()
 			b.Branch(JEq.Imm(R3, small()), over)
-			b.Emit([]Instruction{Add.Imm(R8, small()), Mov.Reg(R8, R1), Mov.Imm(number(), small())}[r.IntN(3)])
+			b.Emit([]Instruction{Add.Imm(R8, small()-5), Mov.Reg(R8, R1), Mov.Imm(number(), small()-5)}[r.IntN(3)])
 			b.Place(over)
 		default:
 			b.Emit(Load(1<<r.IntN(3), R0, any(R1, R8), int16(small())))
