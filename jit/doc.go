@@ -21,6 +21,14 @@
 // body is made when a batch wants it first. [Func.SetVector] and the environment variable CBPF2EBPF_VECTOR=never do
 // without.
 //
+// # Profiles
+//
+// A CPU profile of Go shows machine code as runtime._ExternalCode. Which program it was can be told by a label:
+//
+//	pprof.Do(ctx, pprof.Labels("jit", "tcp port 80"), func(context.Context) { err = f.RunBatch(buf, descs, nil, verdicts) })
+//
+// For perf, a [PerfMap] names it.
+//
 // # Where there is no JIT
 //
 // On other platforms, and where the system denies executable memory, Compile returns an [UnavailableError]. [New] then

@@ -26,3 +26,5 @@ func (*pages) run(*atomic.Uint64, []byte, []Desc, *ebpf.SkBuff, int, []uint32) (
 func (*pages) runOne(bool, []byte, uint32, *ebpf.SkBuff) uint64 { return 0 }
 
 func (*pages) runVector([]byte, []Desc, []uint32) int { return 0 }
+
+func (*pages) entry() uintptr { return 0 }

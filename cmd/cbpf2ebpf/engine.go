@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -19,7 +21,22 @@ type engine struct {
 	// judge finds the verdict of each packet.
 	judge func(b *difftest.Batch, verdicts []uint32) error
 	close func() error
-	note  string // what the user should know of it
+	note  string         // what the user should know of it
+	code  *jit.Func      // nil for engines without machine code
+	label pprof.LabelSet // of what it does, in profiles
+}
+
+// writePerfMap leaves a file that tells perf the name of the machine code, and says where.
+func (e *engine) writePerfMap(name string, w io.Writer) error {
+	m, err := jit.CreatePerfMap()
+	if err != nil {
+		return err
+	}
+	err = errors.Join(m.Add(e.code, "cbpf2ebpf:"+name), m.Close())
+	if err == nil {
+		fmt.Fprintf(w, "cbpf2ebpf: the name of the machine code is in %s, for perf report\n", m.Name())
+	}
+	return err
 }
 
 type engineMaker func(p cbpf.Program, link difftest.LinkType) (*engine, error)
@@ -97,7 +114,7 @@ func (f *runFlags) newJIT(p cbpf.Program, link difftest.LinkType) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{close: fn.Close}
+	e := &engine{close: fn.Close, code: fn}
 	if why := fn.Why(); why != nil {
 		e.note = fmt.Sprintf("%v; the program is interpreted", why)
 	}

@@ -115,6 +115,9 @@ func TestUsage(t *testing.T) {
 		{"all from stdin, bench", []string{"bench", "-r", "-"}, "program and trace cannot both come from stdin"},
 		{"rounds", []string{"bench", ip, "-r", mixed, "--rounds", "0"}, "--rounds and --sample must be more than 0"},
 		{"level of bench", []string{"bench", ip, "-r", mixed, "-O3"}, "-O3: the levels are 0 to 2"},
+		{"perf map of an interpreter", []string{"run", ip, "-r", mixed, "--engine", "interp", "--perf-map"}, "engine interp runs no machine code of ours"},
+		{"profile among packets", []string{"run", ip, "-r", mixed, "--cpu-profile", "-"}, "a profile cannot go to stdout"},
+		{"profile of a system call", []string{"run", ip, "--syscall", "read(0)", "--perf-map"}, "--syscall goes with neither -r nor -w nor --count, nor with a profile"},
 		{"level of run", []string{"run", ip, "-r", mixed, "-O3", "--engine", "interp"}, "cbpf2ebpf: -O3: the levels are 0 to 2"},
 	}
 	for _, test := range tests {

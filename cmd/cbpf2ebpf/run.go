@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +26,8 @@ type runFlags struct {
 	count    bool
 	syscalls []string
 	archs    []string
+	perfMap  bool
+	profile  string
 }
 
 func runCommand() *cobra.Command {
@@ -55,16 +60,18 @@ installs the filter and makes the calls, which the filter keeps from being execu
 	cmd.Flags().BoolVar(&f.count, "count", false, "print nothing but the number of packets that match")
 	cmd.Flags().StringArrayVar(&f.syscalls, "syscall", nil, "`CALL` to run a seccomp filter on; may be given more than once")
 	archFlag(cmd, &f.archs, "`ARCH` of the calls")
+	cmd.Flags().BoolVar(&f.perfMap, "perf-map", false, "leave a file with the name of the machine code where perf report looks for it")
+	cmd.Flags().StringVar(&f.profile, "cpu-profile", "", "write a CPU profile of the run to `FILE`, for go tool pprof")
 	complete(cmd, "engine", engineNames()...)
 	return cmd
 }
 
 func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	switch {
-	case f.trace == "" && len(f.syscalls) > 0 && f.out == "" && !f.count:
+	case f.trace == "" && len(f.syscalls) > 0 && f.out == "" && !f.count && !f.perfMap && f.profile == "":
 		return f.runSyscalls(cmd, args)
 	case len(f.syscalls) > 0:
-		return usagef("--syscall goes with neither -r nor -w nor --count")
+		return usagef("--syscall goes with neither -r nor -w nor --count, nor with a profile")
 	case len(f.archs) > 0:
 		return usagef("--arch goes with --syscall")
 	case f.trace == "":
@@ -75,6 +82,10 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return usagef("--verdicts or --count, not both")
 	case (f.verdicts || f.count) && f.out == "-":
 		return usagef("packets and text cannot both go to stdout: -w FILE, or neither --verdicts nor --count")
+	case f.perfMap && f.engine != "jit":
+		return usagef("engine %s runs no machine code of ours: --perf-map goes with --engine jit", f.engine)
+	case f.profile == "-":
+		return usagef("a profile cannot go to stdout: give --cpu-profile FILE")
 	case f.out == "-" && isTerminal(cmd.OutOrStdout()):
 		return usagef("packets would upset the terminal: give -w FILE")
 	}
@@ -100,10 +111,30 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return in.fault(err)
 	}
 	defer engine.close()
+	engine.label = pprof.Labels(f.engine, filepath.Base(in.name))
+	if f.perfMap {
+		if err := engine.writePerfMap(filepath.Base(in.name), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+	}
 	if engine.note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "cbpf2ebpf: %s\n", engine.note)
 	}
-	return f.overTrace(cmd, trace, engine)
+	return f.profiled(cmd, func() error { return f.overTrace(cmd, trace, engine) })
+}
+
+// profiled does the job, with a profile of it if one is asked for.
+func (f *runFlags) profiled(cmd *cobra.Command, job func() error) error {
+	if f.profile == "" {
+		return job()
+	}
+	return writeWhole(cmd, f.profile, func(w io.Writer) error {
+		if err := pprof.StartCPUProfile(w); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+		return job()
+	})
 }
 
 // overTrace runs the engine over the packets and writes what is asked for.
@@ -170,7 +201,9 @@ func (j *overTrace) do(trace *difftest.Trace) error {
 		}
 		j.bar.add(len(b.Data))
 		j.verdicts = slices.Grow(j.verdicts[:0], len(b.Descs))[:len(b.Descs)]
-		if err := j.engine.judge(b, j.verdicts); err != nil {
+		var err error
+		pprof.Do(context.Background(), j.engine.label, func(context.Context) { err = j.engine.judge(b, j.verdicts) })
+		if err != nil {
 			return fmt.Errorf("%s: %w", trace.Name(), err)
 		}
 		return j.tell(b)
