@@ -60,8 +60,8 @@ func (f *benchFlags) run(cmd *cobra.Command, args []string) error {
 	switch {
 	case f.trace == "":
 		return usagef("no trace: give -r TRACE")
-	case f.trace == "-" && !cmd.Flags().Changed("expr") && (len(args) == 0 || args[0] == "-"):
-		return usagef("program and trace cannot both come from stdin")
+	case bothFromStdin(cmd, args, f.trace):
+		return errBothFromStdin
 	case f.rounds < 1 || f.sample <= 0:
 		return usagef("--rounds and --sample must be more than 0")
 	}
@@ -72,19 +72,11 @@ func (f *benchFlags) run(cmd *cobra.Command, args []string) error {
 	if _, err := f.t.options(difftest.LinkEthernet); err != nil {
 		return err
 	}
-	trace, err := openTrace(cmd, f.trace)
+	trace, in, link, err := f.src.withTrace(cmd, args, f.trace)
 	if err != nil {
 		return err
 	}
 	defer trace.Close()
-	link, err := f.src.link(trace.Link())
-	if err != nil {
-		return err
-	}
-	in, err := f.src.valid(cmd, args, link)
-	if err != nil {
-		return err
-	}
 	b, err := f.prepare(trace.Trace, in, link)
 	if err != nil {
 		return err

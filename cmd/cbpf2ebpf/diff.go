@@ -45,8 +45,8 @@ func (f *diffFlags) run(cmd *cobra.Command, args []string) error {
 	if len(f.traces) == 0 {
 		return usagef("no trace: give -r TRACE")
 	}
-	if slices.Contains(f.traces, "-") && !cmd.Flags().Changed("expr") && (len(args) == 0 || slices.Contains(args, "-")) {
-		return usagef("program and trace cannot both come from stdin")
+	if bothFromStdin(cmd, args, f.traces...) {
+		return errBothFromStdin
 	}
 	if len(f.engines) == 0 {
 		f.engines = difftest.EngineNames()

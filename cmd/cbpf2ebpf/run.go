@@ -76,8 +76,8 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return usagef("--arch goes with --syscall")
 	case f.trace == "":
 		return usagef("no trace: give -r TRACE, or --syscall CALL for a seccomp filter")
-	case f.trace == "-" && !cmd.Flags().Changed("expr") && (len(args) == 0 || args[0] == "-"):
-		return usagef("program and trace cannot both come from stdin")
+	case bothFromStdin(cmd, args, f.trace):
+		return errBothFromStdin
 	case f.verdicts && f.count:
 		return usagef("--verdicts or --count, not both")
 	case (f.verdicts || f.count) && f.out == "-":
@@ -93,19 +93,11 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	trace, err := openTrace(cmd, f.trace)
+	trace, in, link, err := f.src.withTrace(cmd, args, f.trace)
 	if err != nil {
 		return err
 	}
 	defer trace.Close()
-	link, err := f.src.link(trace.Link())
-	if err != nil {
-		return err
-	}
-	in, err := f.src.valid(cmd, args, link)
-	if err != nil {
-		return err
-	}
 	engine, err := prepare(in.program, link)
 	if err != nil {
 		return in.fault(err)

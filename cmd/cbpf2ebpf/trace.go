@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/spf13/cobra"
@@ -30,6 +31,31 @@ func openTrace(cmd *cobra.Command, path string) (*openedTrace, error) {
 		return nil, err
 	}
 	return &openedTrace{t, f}, nil
+}
+
+// bothFromStdin reports whether a command line wants both its program and a trace from there.
+func bothFromStdin(cmd *cobra.Command, files []string, traces ...string) bool {
+	program := !cmd.Flags().Changed("expr") && (len(files) == 0 || slices.Contains(files, "-"))
+	return program && slices.Contains(traces, "-")
+}
+
+// errBothFromStdin is what there is to say of that.
+var errBothFromStdin = usagef("program and trace cannot both come from stdin")
+
+// withTrace opens a trace and reads the program of a command, which is one for the packets of the trace. The caller closes
+// the trace.
+func (s *source) withTrace(cmd *cobra.Command, files []string, path string) (trace *openedTrace, in *input, link difftest.LinkType, err error) {
+	if trace, err = openTrace(cmd, path); err != nil {
+		return nil, nil, 0, err
+	}
+	if link, err = s.link(trace.Link()); err == nil {
+		in, err = s.valid(cmd, files, link)
+	}
+	if err != nil {
+		trace.Close()
+		return nil, nil, 0, err
+	}
+	return trace, in, link, nil
 }
 
 // Close lets go of the file.

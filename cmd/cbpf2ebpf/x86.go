@@ -15,7 +15,7 @@ import (
 )
 
 // writeX86 lists the machine code that the program becomes, each piece behind the extended instruction and the classic one
-// that it came from.
+// that it came from; and the code for batches, if there is another.
 func writeX86(w io.Writer, t *translated) error {
 	compile := map[translate.Target]func(ebpf.Program) (*jit.Func, error){
 		translate.User: jit.Compile, translate.Seccomp: jit.CompileSeccomp,
@@ -31,6 +31,10 @@ func writeX86(w io.Writer, t *translated) error {
 	l := x86Listing{w: w, translated: t}
 	l.code, l.starts = f.Code()
 	l.write()
+	if lanes, _ := f.Vector(); lanes > 1 {
+		l.code, l.starts = f.VectorCode(), nil
+		l.writeVector(lanes)
+	}
 	return l.err
 }
 
@@ -62,11 +66,34 @@ func (l *x86Listing) write() {
 	l.insns(l.starts[len(l.Program)], len(l.code))
 }
 
+// writeVector lists a vector body, and the constants behind it, which its one address relative to RIP leads to.
+func (l *x86Listing) writeVector(lanes int) {
+	l.printf("\n; the same for %d packets at once: instructions of several slots at a time, with masks for branches\n", lanes)
+	constants := len(l.code)
+	for at := 0; at < constants; {
+		ins, err := x86asm.Decode(l.code[at:], 64)
+		if err != nil {
+			break
+		}
+		at += ins.Len
+		if mem, ok := ins.Args[1].(x86asm.Mem); ok && mem.Base == x86asm.RIP {
+			constants = min(constants, at+int(mem.Disp))
+		}
+	}
+	l.insns(0, constants)
+	l.printf("; constants\n")
+	const perLine = 16
+	for line := range slices.Chunk(l.code[constants:], perLine) {
+		l.printf("%6x: % x\n", constants, line)
+		constants += len(line)
+	}
+}
+
 // insns lists what lies between two places of the code: place, bytes, and Intel's text.
 func (l *x86Listing) insns(from, to int) {
 	for from < to {
 		text, size := decodeX86(l.code[from:to], uint64(from), l.symbol)
-		l.printf("%6x: % -32x%s\n", from, l.code[from:from+size], text)
+		l.printf("%6x: % -32x  %s\n", from, l.code[from:from+size], text)
 		from += size
 	}
 }
