@@ -94,7 +94,7 @@ type Outcome struct {
 	Engine    string
 	Verdict   uint32
 	Err       error
-	Want      uint32 // the verdict of the reference on the packet as this engine sees it
+	Want      uint32 // the verdict of the reference on the packet as this engine sees it, as far as the engine can tell it
 	Agreement Agreement
 	Why       string // of Known and Cannot
 }
@@ -142,34 +142,38 @@ func (j *judge) run(pkt *cbpf.Packet) []Outcome {
 	for i, e := range j.engines {
 		o := Outcome{Engine: e.Name, Err: j.errs[i]}
 		seen := *pkt
-		if runner := j.runners[i]; runner != nil {
+		runner := j.runners[i]
+		if runner != nil {
 			if runner.Sees != nil {
 				seen = runner.Sees(pkt)
 			}
 			o.Verdict, o.Err = runner.Verdict(pkt)
 		}
-		j.grade(&o, &seen)
+		j.grade(&o, runner, &seen)
 		outcomes[i] = o
 	}
 	return outcomes
 }
 
 // grade holds an outcome against the reference on the packet that the engine saw.
-func (j *judge) grade(o *Outcome, seen *cbpf.Packet) {
+func (j *judge) grade(o *Outcome, runner *Runner, seen *cbpf.Packet) {
 	var cannot *CannotError
 	if errors.As(o.Err, &cannot) {
 		o.Agreement, o.Why = Cannot, cannot.Why
 		return
 	}
 	want, quirks, err := cbpf.RunTrace(j.program, seen)
+	if runner != nil && runner.Tells != nil {
+		want = runner.Tells(want)
+	}
 	o.Want = want
 	switch {
 	case err != nil:
 		o.Agreement, o.Err = Differs, errors.Join(o.Err, err)
 	case o.Err == nil && o.Verdict == want:
 		o.Agreement = Agrees
-	case known(o.Engine, quirks) != "":
-		o.Agreement, o.Why = Known, known(o.Engine, quirks)
+	case known(o.Engine, quirks, o.Err) != "":
+		o.Agreement, o.Why = Known, known(o.Engine, quirks, o.Err)
 	default:
 		o.Agreement = Differs
 	}

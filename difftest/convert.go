@@ -12,15 +12,18 @@ import (
 type converter struct {
 	pkt ebpf.Packet
 	skb ebpf.SkBuff
+	xdp ebpf.XDPBuff
 }
 
 // packet returns the packet as extended programs get it, until the next call. Data is shared.
 func (c *converter) packet(pkt *cbpf.Packet) *ebpf.Packet {
 	c.skb = SkBuff(pkt)
+	c.xdp = ebpf.XDPBuff{IngressIfIndex: c.skb.IfIndex, RxQueueIndex: c.skb.QueueMapping}
 	c.pkt = ebpf.Packet{
 		Data:    pkt.Data,
 		WireLen: pkt.WireLen,
 		Skb:     &c.skb,
+		XDP:     &c.xdp,
 		Head:    pkt.Meta.Head,
 		NetOff:  pkt.Meta.NetOff,
 		NoLink:  pkt.Meta.NoLink,

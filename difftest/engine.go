@@ -24,6 +24,8 @@ type Runner struct {
 	// Sees returns the packet as the program finds it in this engine: the reference judges that one. nil stands for the
 	// packet itself.
 	Sees func(pkt *cbpf.Packet) cbpf.Packet
+	// Tells returns what the engine can tell of a verdict, where that is less than all of it. nil stands for the verdict itself.
+	Tells func(verdict uint32) uint32
 	// Close frees what the engine holds. nil stands for nothing.
 	Close func() error
 }
@@ -48,10 +50,16 @@ func Engines() []Engine {
 		{"interp-O2", prepareInterp(translate.User, 2)},
 		{"interp-socket", prepareInterp(translate.Socket, 0)},
 		{"interp-socket-O2", prepareInterp(translate.Socket, 2)},
+		{"interp-tc", prepareHook(tcHook)},
+		{"interp-cgroup", prepareHook(cgroupHook)},
+		{"interp-xdp", prepareHook(xdpHook)},
 		{"jit", prepareJIT(0)},
 		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},
 		{"kernel-ebpf", prepareKernelExtended(0)},
+		{"kernel-tc", prepareKernelHook(tcHook)},
+		{"kernel-cgroup", prepareKernelHook(cgroupHook)},
+		{"kernel-xdp", prepareKernelHook(xdpHook)},
 	}
 }
 

@@ -22,7 +22,22 @@ func (l LinkType) Options(target translate.Target) translate.Options {
 	if info := l.info(); info != nil {
 		opts.NetOff, opts.HaType = uint16(info.netOff), info.haType
 	}
+	if target.Links() {
+		opts.Link = l.level()
+	}
 	return opts
+}
+
+// level is what packets of the link type begin with, for hooks that have them otherwise.
+func (l LinkType) level() translate.Link {
+	info := l.info()
+	switch {
+	case l == LinkEthernet:
+		return translate.LinkEthernet
+	case info != nil && info.netOff == 0:
+		return translate.LinkIP
+	}
+	return translate.LinkAsHook
 }
 
 // prepareTranslated translates for the target. What the target cannot express is no disagreement.
@@ -125,7 +140,7 @@ func prepareKernelClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
 		return nil, err
 	}
 	verdict := func(pkt *cbpf.Packet) (uint32, error) { return c.Verdict(pkt.Data) }
-	return &Runner{Verdict: tooLong(verdict), Sees: kernel.ClassicView, Close: c.Close}, nil
+	return &Runner{Verdict: wrongLength(verdict), Sees: kernel.ClassicView, Close: c.Close}, nil
 }
 
 // prepareKernelExtended loads the translation for Socket, at a level of optimisation, into the running kernel.
@@ -145,17 +160,21 @@ func prepareKernelExtended(level int) func(cbpf.Program, LinkType) (*Runner, err
 		if err != nil {
 			return nil, err
 		}
-		return &Runner{Verdict: tooLong(f.RunPacket), Sees: f.View, Close: f.Close}, nil
+		return &Runner{Verdict: wrongLength(f.RunPacket), Sees: f.View, Close: f.Close}, nil
 	}
 }
 
-// tooLong turns the kernel's limits on packets into the engine's inability.
-func tooLong(verdict func(*cbpf.Packet) (uint32, error)) func(*cbpf.Packet) (uint32, error) {
+// wrongLength turns the kernel's limits on packets into the engine's inability.
+func wrongLength(verdict func(*cbpf.Packet) (uint32, error)) func(*cbpf.Packet) (uint32, error) {
 	return func(pkt *cbpf.Packet) (uint32, error) {
 		v, err := verdict(pkt)
 		var long *kernel.TooLongError
-		if errors.As(err, &long) {
+		var short *kernel.TooShortError
+		switch {
+		case errors.As(err, &long):
 			return 0, cannot("more than %d bytes of packet data", long.Limit)
+		case errors.As(err, &short):
+			return 0, cannot("less packet data than a header")
 		}
 		return v, err
 	}

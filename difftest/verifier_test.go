@@ -46,9 +46,16 @@ func TestVerifierTakesManyPaths(t *testing.T) {
 			for _, data := range []string{"", "AAAAAAAAAAAAAAAAAAAAAAAAAAAA", "ABABABABABABABABABABABABABABA", "BAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 				outcomes := judge.run(&cbpf.Packet{Data: []byte(data), WireLen: uint32(len(data))})
 				require.False(t, differs(outcomes), "%d questions, %q: %v", n, data, outcomes)
-				require.Equal(t, Agrees, outcomes[len(outcomes)-1].Agreement, "%v", outcomes)
+				for _, o := range outcomes {
+					if o.Engine == "kernel-ebpf" {
+						require.Equal(t, Agrees, o.Agreement, "%v", outcomes)
+					}
+				}
 			}
 			judge.close()
+			for _, v := range variants {
+				v.takes(t, "diamonds", p)
+			}
 		}
 	}
 }

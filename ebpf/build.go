@@ -17,6 +17,10 @@ type Label int
 // Builder assembles a program out of instructions and labels. It is the only place where jumps have names: Program
 // turns them into distances. The zero value is ready for use.
 type Builder struct {
+	// Grows tells how many slots the kernel makes of an instruction when it loads the program; nil stands for one. It does not
+	// widen jumps that outgrow their field then, but refuses the program: so Program widens them in time.
+	Grows func(Instruction) int
+
 	insns   []Instruction
 	targets []Label // of each instruction: the label that it jumps to, or noLabel
 	origins []int   // of each instruction: the value of Origin when it was emitted
@@ -89,22 +93,34 @@ func (b *Builder) Program() (p Program, origins []int, err error) {
 // only ever makes them longer, so it ends.
 func (b *Builder) relax() (far []bool, starts []int) {
 	far = make([]bool, len(b.insns))
-	starts = make([]int, len(b.insns)+1)
+	grown := make([]int, len(b.insns)+1) // where each instruction begins once the program is loaded
 	for changed := true; changed; {
 		changed = false
 		for i, ins := range b.insns {
-			starts[i+1] = starts[i] + slots(ins, far[i])
+			grown[i+1] = grown[i] + slots(ins, far[i]) - 1 + b.grows(ins)
 		}
 		for i, to := range b.targets {
 			if to == noLabel || far[i] {
 				continue
 			}
-			if d := starts[b.places[to]] - starts[i] - 1; d < math.MinInt16 || d > math.MaxInt16 {
+			if d := grown[b.places[to]] - grown[i] - 1; d < math.MinInt16 || d > math.MaxInt16 {
 				far[i], changed = true, true
 			}
 		}
 	}
+	starts = make([]int, len(b.insns)+1)
+	for i, ins := range b.insns {
+		starts[i+1] = starts[i] + slots(ins, far[i])
+	}
 	return far, starts
+}
+
+// grows is Grows, whatever that is.
+func (b *Builder) grows(ins Instruction) int {
+	if b.Grows == nil {
+		return 1
+	}
+	return b.Grows(ins)
 }
 
 // slots is the length of an instruction, given that its jump is far or not.

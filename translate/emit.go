@@ -12,7 +12,6 @@ type emitter struct {
 	registers
 	target     Target
 	prog       cbpf.Program
-	ends       func(k uint32, size int) bool // see paths
 	b          *ebpf.Builder
 	paths      paths
 	at         []ebpf.Label // of each pc that is reached
@@ -22,22 +21,33 @@ type emitter struct {
 	stack      int          // bytes of stack in use
 	search     searchPlan
 	leave      *ebpf.Label // where to go with the verdict; nil: the program returns it
+	actions    *Actions    // what to return instead of the verdict; nil for the verdict
+	taken      int         // bytes of stack that others use, from the top
+	forget     bool        // see forget.go
+	crowded    bool        // see goUnless
 }
 
 // newEmitter makes an emitter that writes to b, which may hold other code already. p is valid for the target.
-func newEmitter(b *ebpf.Builder, p cbpf.Program, paths paths, opts Options) *emitter {
-	search := planSearches(p, &paths, opts)
+func newEmitter(b *ebpf.Builder, p cbpf.Program, opts Options) *emitter {
+	opts = opts.filled()
 	t := &targets[opts.Target]
-	e := makeEmitter(b, p, paths, t.access(p, paths, opts))
-	e.target, e.ends, e.search = opts.Target, t.ends, search
+	e := makeEmitter(b, p, t.access(p, opts))
+	e.target, e.actions = opts.Target, opts.Actions
+	e.search = planSearches(p, &e.paths, opts)
+	e.forget = t.follows > 0 && e.paths.visits > t.follows
+	if t.follows > 0 {
+		b.Grows = grown
+	}
 	return e
 }
 
 // makeEmitter is newEmitter without the things that follow from a target.
-func makeEmitter(b *ebpf.Builder, p cbpf.Program, paths paths, a access) *emitter {
-	e := &emitter{access: a, registers: a.holds(), prog: p, b: b, paths: paths, at: make([]ebpf.Label, len(p)), search: noSearches}
+func makeEmitter(b *ebpf.Builder, p cbpf.Program, a access) *emitter {
+	e := &emitter{access: a, registers: a.holds(), prog: p, b: b, paths: findPaths(p, a.ends), search: noSearches}
+	e.crowded = e.paths.live() > asideMost/loadJumps
+	e.at = make([]ebpf.Label, len(p))
 	for pc := range p {
-		if paths.reached(pc) {
+		if e.paths.reached(pc) {
 			e.at[pc] = b.NewLabel()
 		}
 	}
@@ -73,16 +83,18 @@ func (e *emitter) emit() error {
 func (e *emitter) body() error {
 	e.b.Origin(NoPC)
 	e.begin(e)
+	if e.forget {
+		e.makeZero()
+	}
 	e.b.Emit(ebpf.Mov.Imm32(e.regA, 0), ebpf.Mov.Imm32(e.regX, 0))
+	e.mixZero(e.regA)
+	e.mixZero(e.regX)
 	for pc, ins := range e.prog {
 		if !e.paths.reached(pc) {
 			continue
 		}
 		e.b.Origin(pc)
 		e.b.Place(e.at[pc])
-		if e.paths.into[pc] > 1 {
-			e.join(e)
-		}
 		if pc == e.search.payOff {
 			e.payloadOffsetAhead()
 		}
@@ -113,7 +125,7 @@ func (e *emitter) insn(pc int, ins bpf.RawInstruction) error {
 		e.immediate(info, ins.K)
 	case cbpf.FormX:
 		if info.Fn == cbpf.Div || info.Fn == cbpf.Mod {
-			e.dropIf(ebpf.JEq.Imm32(e.regX, 0))
+			e.dropIf(ebpf.JEq.Imm32(e.compared(e.regX, regCopyX), 0))
 		}
 		e.b.Emit(ebpf.ALUOp(info.Fn).Reg32(e.regA, e.regX))
 	case cbpf.FormMem:
@@ -125,15 +137,24 @@ func (e *emitter) insn(pc int, ins bpf.RawInstruction) error {
 	case cbpf.FormJump:
 		e.jump(pc, pc+1+int(ins.K))
 	case cbpf.FormCondK:
-		e.branch(pc, ebpf.JumpOp(info.Fn).Imm32(e.regA, ins.K), ins)
+		e.branch(pc, ebpf.JumpOp(info.Fn).Imm32(e.compared(e.regA, regCopyA), ins.K), ins)
 	case cbpf.FormCondX:
-		e.branch(pc, ebpf.JumpOp(info.Fn).Reg32(e.regA, e.regX), ins)
+		a, x := e.compared(e.regA, regCopyA), e.compared(e.regX, regCopyX)
+		e.branch(pc, ebpf.JumpOp(info.Fn).Reg32(a, x), ins)
 	case cbpf.FormRetK:
 		e.returns(ins.K)
 	case cbpf.FormRetA:
 		e.returnsA()
 	}
+	e.written(info)
 	return nil
+}
+
+// written follows an instruction that has given A or X a value.
+func (e *emitter) written(info *cbpf.OpInfo) {
+	if info.Writes&(cbpf.A|cbpf.X) != 0 {
+		e.mixZero(e.destination(info))
+	}
 }
 
 // destination is the register that the instruction writes.
@@ -188,14 +209,20 @@ func (e *emitter) load(pc int, info *cbpf.OpInfo, k uint32) error {
 	case info.Form == cbpf.FormInd:
 		e.loadIndexed(e, e.regA, e.regX, info.Size, k, withWindows, e.drop)
 	case info.Form == cbpf.FormAbs && isExt:
-		return e.extension(pc, ext)
+		if err := e.extension(pc, ext); err != nil {
+			return err
+		}
 	case e.ends(k, info.Size):
 		e.dropIf(ebpf.Jump())
+		return nil
+	case e.addresses(k):
+		return e.noAddresses(pc)
 	case info.Form == cbpf.FormAbs:
 		e.loadFixed(e, e.regA, info.Size, k, e.drop)
 	case info.Form == cbpf.FormMSH:
 		e.headerLength(k)
 	}
+	e.written(info)
 	return nil
 }
 
@@ -209,29 +236,6 @@ func (e *emitter) headerLength(k uint32) {
 		e.b.Emit(ebpf.Mov.Reg32(e.regA, e.regKept))
 	}
 	e.b.Emit(ebpf.And.Imm32(e.regX, 0xf), ebpf.Lsh.Imm32(e.regX, 2))
-}
-
-// returns ends the program with a verdict known now.
-func (e *emitter) returns(verdict uint32) {
-	e.b.Emit(ebpf.Mov.Imm32(e.regResult, verdict))
-	e.exit()
-}
-
-// returnsA ends the program with A as its verdict.
-func (e *emitter) returnsA() {
-	if e.regA != e.regResult {
-		e.b.Emit(ebpf.Mov.Reg32(e.regResult, e.regA))
-	}
-	e.exit()
-}
-
-// exit ends the program with what is in regResult.
-func (e *emitter) exit() {
-	if e.leave != nil {
-		e.b.Branch(ebpf.Jump(), *e.leave)
-		return
-	}
-	e.b.Emit(ebpf.Return())
 }
 
 // dropIf ends the program with verdict 0 if the condition holds.
@@ -266,18 +270,25 @@ func (e *emitter) jump(pc, target int) {
 }
 
 // inverse gives the comparison that holds where another does not. JSet has none.
-var inverse = map[ebpf.JumpOp]ebpf.JumpOp{ebpf.JEq: ebpf.JNe, ebpf.JGt: ebpf.JLe, ebpf.JGe: ebpf.JLt}
+var inverse = map[ebpf.JumpOp]ebpf.JumpOp{
+	ebpf.JEq: ebpf.JNe, ebpf.JGt: ebpf.JLe, ebpf.JGe: ebpf.JLt, ebpf.JLt: ebpf.JGe, ebpf.JLe: ebpf.JGt, ebpf.JSGe: ebpf.JSLt,
+}
+
+// invert turns a comparison that has one into its inverse.
+func invert(cond *ebpf.Instruction) {
+	op := cond.Op.Info().Jump
+	cond.Op += ebpf.Opcode(inverse[op]) - ebpf.Opcode(op)
+}
 
 // branch turns jt and jf into one off: whichever of the two stands next is fallen into.
 func (e *emitter) branch(pc int, cond ebpf.Instruction, ins bpf.RawInstruction) {
 	onTrue, onFalse := pc+1+int(ins.Jt), pc+1+int(ins.Jf)
-	op := cond.Op.Info().Jump
-	opposite, invertible := inverse[op]
+	_, invertible := inverse[cond.Op.Info().Jump]
 	switch {
 	case onTrue == onFalse:
 		e.jump(pc, onTrue)
 	case onTrue == e.next(pc) && invertible:
-		cond.Op += ebpf.Opcode(opposite) - ebpf.Opcode(op)
+		invert(&cond)
 		e.b.Branch(cond, e.at[onFalse])
 	default:
 		e.b.Branch(cond, e.at[onTrue])

@@ -16,6 +16,8 @@ type headers interface {
 	captured(e *emitter, dst ebpf.Register)
 	// blur makes r, whose upper half is 0, a number that the kernel's verifier knows nothing of, and leaves it what it is.
 	blur(e *emitter, r ebpf.Register)
+	// field loads a word of the SkBuff, as it lies in memory.
+	field(e *emitter, dst ebpf.Register, off int16)
 	// networkOffset puts the place of the network header into at, and goes to miss, with anything in at, where that lies
 	// behind the packet.
 	networkOffset(e *emitter, at variable, miss ebpf.Label)
@@ -40,6 +42,10 @@ func (u *user) part(e *emitter, dst ebpf.Register, i, size int) {
 }
 
 func (u *user) captured(e *emitter, dst ebpf.Register) { e.b.Emit(ebpf.Mov.Reg32(dst, u.caplen)) }
+
+func (u *user) field(e *emitter, dst ebpf.Register, off int16) {
+	e.b.Emit(ebpf.Load(8, u.skb, ebpf.R10, skbSlot), ebpf.Load(4, dst, u.skb, off))
+}
 
 func (u *user) blur(*emitter, ebpf.Register) {}
 
@@ -68,7 +74,7 @@ func (skbHeaders) open(e *emitter, at variable, n int, miss ebpf.Label) {
 // copyBytes calls a function that copies n bytes at the offset in r2 to the stack, and leaves 0 in r0 where they exist.
 func (e *emitter) copyBytes(helper int32, to int16, n int) {
 	e.b.Emit(
-		ebpf.Mov.Reg(ebpf.R1, regCtx),
+		ebpf.Mov.Reg(ebpf.R1, e.regCtx),
 		ebpf.Mov.Reg(ebpf.R3, ebpf.R10),
 		ebpf.Add.Imm(ebpf.R3, int32(to)),
 		ebpf.Mov.Imm32(ebpf.R4, uint32(n)),
@@ -81,24 +87,19 @@ func (skbHeaders) part(e *emitter, dst ebpf.Register, i, size int) {
 }
 
 func (skbHeaders) captured(e *emitter, dst ebpf.Register) {
-	e.b.Emit(ebpf.Load(4, dst, regCtx, ebpf.SkbLen))
+	e.b.Emit(ebpf.Load(4, dst, e.regCtx, ebpf.SkbLen))
+}
+
+func (skbHeaders) field(e *emitter, dst ebpf.Register, off int16) {
+	e.b.Emit(ebpf.Load(4, dst, e.regCtx, off))
 }
 
 // blur adds the difference of two numbers that are equal, which the verifier does not know.
 func (skbHeaders) blur(e *emitter, r ebpf.Register) {
 	e.b.Emit(
-		ebpf.Load(4, ebpf.R1, regCtx, ebpf.SkbLen),
-		ebpf.Load(4, ebpf.R2, regCtx, ebpf.SkbLen),
+		ebpf.Load(4, ebpf.R1, e.regCtx, ebpf.SkbLen),
+		ebpf.Load(4, ebpf.R2, e.regCtx, ebpf.SkbLen),
 		ebpf.Sub.Reg32(ebpf.R1, ebpf.R2),
 		ebpf.Add.Reg32(r, ebpf.R1),
 	)
-}
-
-// only goes on if the condition holds, and elsewhere if not. The kernel's verifier follows a jump later than what stands
-// behind it: so it is done with the way elsewhere at once, and has no long list of ways to come back to.
-func (e *emitter) only(cond ebpf.Instruction, elsewhere ebpf.Label) {
-	on := e.b.NewLabel()
-	e.b.Branch(cond, on)
-	e.goIf(ebpf.Jump(), elsewhere)
-	e.b.Place(on)
 }

@@ -22,7 +22,7 @@ func (s skbHeaders) networkOffset(e *emitter, at variable, miss ebpf.Label) {
 	e.b.Emit(ebpf.Mov.Imm32(ebpf.R0, s.netOff))
 	s.blur(e, ebpf.R0)
 	e.set(at, ebpf.R0)
-	e.field(e, ebpf.R0, ebpf.SkbLen)
+	s.field(e, ebpf.R0, ebpf.SkbLen)
 	e.b.Branch(ebpf.JGe.Imm32(ebpf.R0, s.netOff), near)
 	// The packet ends in front of the expected place: if nothing is anywhere else, it is cut off.
 	s.fromNetwork(e, 0)
@@ -41,7 +41,7 @@ func (s skbHeaders) networkOffset(e *emitter, at variable, miss ebpf.Label) {
 
 	// Too few bytes to compare: an expected place that leaves room for more lies in front of pages.
 	e.b.Place(cut)
-	e.field(e, ebpf.R0, ebpf.SkbLen)
+	s.field(e, ebpf.R0, ebpf.SkbLen)
 	e.b.Branch(ebpf.JGe.Imm32(ebpf.R0, s.netOff+sameBytes), found)
 
 	e.b.Place(search)
@@ -53,7 +53,7 @@ func (s skbHeaders) networkOffset(e *emitter, at variable, miss ebpf.Label) {
 // fromEnd tries to load a byte from the network header on, at the length of the packet less so many bytes. r0 is 0 where
 // there is one.
 func (s skbHeaders) fromEnd(e *emitter, less uint32) {
-	e.field(e, ebpf.R2, ebpf.SkbLen)
+	s.field(e, ebpf.R2, ebpf.SkbLen)
 	e.b.Emit(ebpf.Sub.Imm32(ebpf.R2, less))
 	s.relative(e, headerSlot, 1)
 }
@@ -101,7 +101,7 @@ func (s skbHeaders) fromReach(e *emitter, at variable) {
 		e.b.Emit(ebpf.Rsh.Imm(ebpf.R0, 63), ebpf.Xor.Imm32(ebpf.R0, 1), ebpf.Lsh.Imm32(ebpf.R0, uint32(bit)))
 		e.add(at, ebpf.R0, ebpf.R1)
 	}
-	e.field(e, ebpf.R0, ebpf.SkbLen)
+	s.field(e, ebpf.R0, ebpf.SkbLen)
 	e.b.Emit(ebpf.Sub.Reg32(ebpf.R0, e.in(at, ebpf.R1)))
 	e.set(at, ebpf.R0)
 	e.dropIf(ebpf.JSLt.Imm32(ebpf.R0, 0))

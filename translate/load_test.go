@@ -15,7 +15,7 @@ const missed = 99
 func oneLoad(t *testing.T, target Target, load func(e *emitter, miss ebpf.Label)) ebpf.Program {
 	p := cbpf.Program{{Op: cbpf.OpRetA}}
 	var b ebpf.Builder
-	e := newEmitter(&b, p, findPaths(p, neverEnds), Options{Target: target})
+	e := newEmitter(&b, p, Options{Target: target})
 	miss := b.NewLabel()
 	e.entry(e)
 	e.begin(e)
@@ -67,8 +67,7 @@ func TestBodyBehindOtherCode(t *testing.T) {
 	}
 	for _, target := range []Target{User, Socket} {
 		var b ebpf.Builder
-		opts := Options{Target: target}
-		e := newEmitter(&b, p, findPaths(p, targets[target].ends), opts)
+		e := newEmitter(&b, p, Options{Target: target})
 		slow := b.NewLabel()
 		e.entry(e)
 		b.Emit(ebpf.Mov.Imm32(e.regA, 50), ebpf.Mov.Imm32(e.regX, 60))

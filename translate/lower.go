@@ -125,7 +125,7 @@ func (l *lowerer) define(v value) {
 		l.opaqueLoad(v)
 	case exprProperty:
 		if cbpf.Ext(e.k) == cbpf.ExtIfIndex {
-			l.ask(dst, func(e *emitter) { e.field(e, e.regA, ebpf.SkbIfIndex) }, setOf(l.regTmp))
+			l.ask(dst, func(e *emitter) { e.property(e, e.regA, cbpf.ExtIfIndex) }, setOf(l.regTmp))
 			return
 		}
 		ext := cbpf.Ext(e.k)

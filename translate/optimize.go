@@ -19,7 +19,7 @@ type optimizable interface {
 // is better translated plainly.
 func (e *emitter) optimized(level int) (done bool, err error) {
 	target, ok := e.access.(optimizable)
-	if !ok || e.paths.visits > maxPathInsns && e.target != User && e.target != Seccomp {
+	if !ok || e.forget {
 		return false, nil
 	}
 	h := target.hook()

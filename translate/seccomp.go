@@ -12,7 +12,7 @@ type seccomp struct{}
 // seccompData is the first argument, which nothing destroys: seccomp programs make no calls.
 const seccompData = ebpf.R1
 
-func newSeccomp(cbpf.Program, paths, Options) access { return seccomp{} }
+func newSeccomp(cbpf.Program, Options) access { return seccomp{} }
 
 func (seccomp) holds() registers {
 	return registers{regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5}
@@ -22,9 +22,7 @@ func (seccomp) entry(*emitter) {}
 
 func (seccomp) begin(*emitter) {}
 
-func (seccomp) join(*emitter) {}
-
-func (seccomp) scratchOffset(k uint32) int16 { return wordBelow(k) }
+func (seccomp) ends(uint32, int) bool { return false }
 
 func (seccomp) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, _ ebpf.Label) {
 	e.b.Emit(ebpf.Load(size, dst, seccompData, int16(k)))
@@ -38,12 +36,12 @@ func (seccomp) length(e *emitter, dst ebpf.Register) {
 	e.b.Emit(ebpf.Mov.Imm32(dst, ebpf.SeccompSize))
 }
 
-func (seccomp) field(*emitter, ebpf.Register, int16) { panic("translate: seccomp has no extensions") }
+func (seccomp) property(*emitter, ebpf.Register, cbpf.Ext) bool { return false }
 
 func (seccomp) hatype() (uint16, bool) { return 0, false }
 
 func (s seccomp) hook() *hook {
-	return &hook{ends: neverEnds, place: func(k uint32) (uint32, bool) { return k, true }, most: ebpf.SeccompSize, hatype: s.hatype}
+	return &hook{ends: s.ends, place: func(k uint32) (uint32, bool) { return k, true }, most: ebpf.SeccompSize, hatype: s.hatype}
 }
 
 func (seccomp) layout(cbpf.Program, bool) layout {

@@ -7,9 +7,13 @@ import (
 
 // The ways to bytes of a struct sk_buff that are not in one piece with its data pointer, or not known to be.
 
-// loadSlot is where helper functions put what they read: below the scratch memory, wherever that is. What else needs a place
-// on the stack lies below it.
-const loadSlot = -8*cbpf.ScratchWords - 8
+// ownSlot is one of a few places of 8 bytes on the stack, below the scratch memory, where a target keeps what it needs.
+func ownSlot(i int16) int16 { return -8 * (cbpf.ScratchWords + 1 + i) }
+
+const ownSlots = 5
+
+// loadSlot is where helper functions put what they read: below all that. What else needs a place on the stack lies below it.
+const loadSlot = -8 * (cbpf.ScratchWords + 1 + ownSlots)
 
 // The last argument of skb_load_bytes_relative (enum bpf_hdr_start_off in linux/bpf.h).
 const (
@@ -17,8 +21,11 @@ const (
 	fromNetwork = 1
 )
 
-// windowSize is the size of the LL window, and the distance from it to the NET window.
-const windowSize = cbpf.NetOff - cbpf.LLOff
+// windowSize is the size of the LL window, and the distance from it to the NET window; windowBits is its logarithm.
+const (
+	windowSize = cbpf.NetOff - cbpf.LLOff
+	windowBits = 20
+)
 
 // legacy emits one of the legacy loads, whose result is in r0.
 func (e *emitter) legacy(dst ebpf.Register, load ebpf.Instruction) {
@@ -71,13 +78,7 @@ func (e *emitter) readIndexed(dst, index ebpf.Register, size int, k uint32, reac
 // read calls a function that reads size bytes at the offset in r2 to loadSlot, and leaves 0 in r0 where they exist.
 func (e *emitter) read(helper int32, size int) {
 	e.stack = max(e.stack, -loadSlot)
-	e.b.Emit(
-		ebpf.Mov.Reg(ebpf.R1, regCtx),
-		ebpf.Mov.Reg(ebpf.R3, ebpf.R10),
-		ebpf.Add.Imm(ebpf.R3, loadSlot),
-		ebpf.Mov.Imm32(ebpf.R4, uint32(size)),
-		ebpf.CallHelper(helper),
-	)
+	e.copyBytes(helper, loadSlot, size)
 }
 
 // fetch takes what read has read, and goes to miss if that was nothing.

@@ -61,14 +61,13 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 		return nil, err
 	}
 	a := &pointers{opts}
-	paths := findPaths(p, a.ends)
-	if err := a.expresses(p, paths); err != nil {
+	var b ebpf.Builder
+	e := makeEmitter(&b, p, a)
+	if err := a.expresses(p, e.paths); err != nil {
 		return nil, err
 	}
-	var b ebpf.Builder
-	e := makeEmitter(&b, p, paths, a)
 	behind := b.NewLabel()
-	e.ends, e.leave = a.ends, &behind
+	e.taken, e.leave = opts.StackOffset, &behind
 	if err := e.emit(); err != nil {
 		return nil, err
 	}
@@ -85,7 +84,7 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	if e.dropped {
 		s.NoMatch = len(slots) - dropSlots
 	}
-	s.Stats = Stats{Classic: len(p), Dead: len(p) - paths.live(), Slots: len(slots), Stack: e.stack}
+	s.Stats = Stats{Classic: len(p), Dead: len(p) - e.paths.live(), Slots: len(slots), Stack: e.stack}
 	return s, nil
 }
 
@@ -150,10 +149,6 @@ func (s *pointers) entry(*emitter) {}
 
 func (s *pointers) begin(*emitter) {}
 
-func (s *pointers) join(*emitter) {}
-
-func (s *pointers) scratchOffset(k uint32) int16 { return wordBelow(k) - int16(s.StackOffset) }
-
 // place is where in the packet k is. A k through a window that is not to be had is beyond any packet.
 func (s *pointers) place(k uint32) uint32 {
 	switch {
@@ -208,7 +203,7 @@ func (s *pointers) refuses(info *cbpf.OpInfo, ins bpf.RawInstruction) *SnippetEr
 func (s *pointers) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, miss ebpf.Label) {
 	off := s.place(k)
 	e.b.Emit(ebpf.Mov.Reg(e.regTmp, s.PacketStart), ebpf.Add.Imm(e.regTmp, int32(off)+int32(size)))
-	e.goIf(ebpf.JGt.Reg(e.regTmp, s.PacketEnd), miss)
+	e.goUnless(ebpf.JLe.Reg(e.regTmp, s.PacketEnd), miss)
 	base := s.PacketStart
 	if off > 0x7fff { // what an instruction has room for
 		base = e.regTmp
@@ -231,13 +226,13 @@ func (s *pointers) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k
 	if reach == withWindows && s.Windows {
 		e.outOfWindow(tmp, uint32(s.NetOff), miss)
 	}
-	e.goIf(ebpf.JGt.Imm(tmp, int32(mostDirect-size)), miss)
+	e.goUnless(ebpf.JLe.Imm(tmp, int32(mostDirect-size)), miss)
 	e.b.Emit(
 		ebpf.Add.Reg(tmp, s.PacketStart),
 		ebpf.Mov.Reg(dst, tmp),
 		ebpf.Add.Imm(dst, int32(size)),
 	)
-	e.goIf(ebpf.JGt.Reg(dst, s.PacketEnd), miss)
+	e.goUnless(ebpf.JLe.Reg(dst, s.PacketEnd), miss)
 	e.b.Emit(ebpf.Load(size, dst, tmp, 0))
 	e.toHost(dst, size)
 }
@@ -246,9 +241,7 @@ func (s *pointers) length(e *emitter, dst ebpf.Register) {
 	e.b.Emit(ebpf.Mov.Reg(dst, s.PacketEnd), ebpf.Sub.Reg32(dst, s.PacketStart))
 }
 
-// field and hatype are for extensions, which expresses has refused.
-func (s *pointers) field(*emitter, ebpf.Register, int16) {
-	panic("translate: a snippet has no extensions")
-}
+// property and hatype are for extensions, which expresses has refused.
+func (s *pointers) property(*emitter, ebpf.Register, cbpf.Ext) bool { return false }
 
 func (s *pointers) hatype() (uint16, bool) { return 0, false }

@@ -21,20 +21,39 @@ const (
 	// Seccomp is for filters of system calls: r1 = struct seccomp_data, in host order. No hook of the kernel takes extended
 	// programs for it; they are for user space.
 	Seccomp
+	// TC is BPF_PROG_TYPE_SCHED_CLS: r1 = struct __sk_buff, whose packets begin with the link-layer header.
+	TC
+	// CGroupSKB is BPF_PROG_TYPE_CGROUP_SKB: r1 = struct __sk_buff, whose packets begin with the network header.
+	CGroupSKB
+	// XDP is BPF_PROG_TYPE_XDP: r1 = struct xdp_md.
+	XDP
 )
 
 // targets is the table of what there is to know of each target.
 var targets = [...]struct {
-	name   string
-	abi    ebpf.ABI
-	valid  func(cbpf.Program) error      // the rules that programs have to obey
-	ends   func(k uint32, size int) bool // see paths: loads that no packet can satisfy
-	access func(cbpf.Program, paths, Options) access
+	name    string
+	abi     ebpf.ABI
+	valid   func(cbpf.Program) error // the rules that programs have to obey
+	access  func(cbpf.Program, Options) access
+	links   []Link   // what the packets of the hook may begin with, the usual first; nil where programs are not told
+	acts    bool     // programs may return actions
+	actions *Actions // what programs return where the options do not say; nil for the verdict
+	follows int      // how many classic instructions on all paths together the verifier is sure to follow; 0: there is none
 }{
-	User:    {"user", ebpf.User, cbpf.Validate, userEnds, newUser},
-	Socket:  {"socket", ebpf.Socket, cbpf.Validate, neverEnds, newSocket},
-	Seccomp: {"seccomp", ebpf.Seccomp, cbpf.ValidateSeccomp, neverEnds, newSeccomp},
+	User:    {name: "user", abi: ebpf.User, valid: cbpf.Validate, access: newUser},
+	Socket:  {name: "socket", abi: ebpf.Socket, valid: cbpf.Validate, access: newSocket, follows: verifierInsns / 8},
+	Seccomp: {name: "seccomp", abi: ebpf.Seccomp, valid: cbpf.ValidateSeccomp, access: newSeccomp},
+	TC: {name: "tc", abi: ebpf.TC, valid: cbpf.Validate, access: newTC, follows: verifierInsns / 64,
+		links: []Link{LinkEthernet, LinkIP}, acts: true},
+	CGroupSKB: {name: "cgroup-skb", abi: ebpf.CGroupSKB, valid: cbpf.Validate, access: newCGroupSKB, follows: verifierInsns / 64,
+		links: []Link{LinkIP}, acts: true, actions: &Actions{Match: 1, Drop: 0}},
+	XDP: {name: "xdp", abi: ebpf.XDP, valid: cbpf.Validate, access: newXDP, follows: verifierInsns / 64,
+		links: []Link{LinkEthernet}, acts: true, actions: &Actions{Match: XDPPass, Drop: XDPDrop}},
 }
+
+// verifierInsns is how many instructions the verifier of the kernel looks at, on all paths together, before it gives up
+// (BPF_COMPLEXITY_LIMIT_INSNS).
+const verifierInsns = 1_000_000
 
 func (t Target) String() string {
 	if int(t) >= len(targets) {
@@ -46,8 +65,8 @@ func (t Target) String() string {
 // ABI is how programs of the target are entered.
 func (t Target) ABI() ebpf.ABI { return targets[t].abi }
 
-// neverEnds is for targets whose loads find out for themselves.
-func neverEnds(uint32, int) bool { return false }
+// Links reports whether programs of the target are told what their packets begin with: Options.Link and HookLink.
+func (t Target) Links() bool { return targets[t].links != nil }
 
 // known reports an error for a number that is no target.
 func (t Target) known() error {
@@ -84,10 +103,8 @@ type access interface {
 	entry(e *emitter)
 	// begin emits what has to happen before the first instruction; the arguments are where entry put them.
 	begin(e *emitter)
-	// join emits what has to happen where paths meet.
-	join(e *emitter)
-	// scratchOffset is the place of M[k], counted from the frame pointer.
-	scratchOffset(k uint32) int16
+	// ends reports whether loads of size bytes at k cannot but miss, whatever the packet. The methods below are not for those.
+	ends(k uint32, size int) bool
 
 	// loadFixed loads size bytes, 1, 2 or 4, of the packet at k into dst, and goes to miss where the packet does not have
 	// all of them. k means what it means to a classic load: it may lie in the LL or NET window, but is no extension. dst
@@ -101,8 +118,9 @@ type access interface {
 
 	// length loads the wire length.
 	length(e *emitter, dst ebpf.Register)
-	// field loads a word of the SkBuff.
-	field(e *emitter, dst ebpf.Register, off int16)
+	// property loads what an extension yields into dst, as far as the target has it as a field or in the packet; ok is false
+	// where it does not.
+	property(e *emitter, dst ebpf.Register, ext cbpf.Ext) (ok bool)
 	// hatype returns the ARPHRD number of the interface; ok is false where that cannot be known.
 	hatype() (n uint16, ok bool)
 }
@@ -119,7 +137,9 @@ const (
 type registers struct {
 	regA, regX ebpf.Register // the classic registers; the upper halves are always 0
 	regTmp     ebpf.Register // never live from one classic instruction to the next; no load keeps it
-	regKept    ebpf.Register // never live from one classic instruction to the next either, but loads and calls leave it alone
+	regKept    ebpf.Register // the same, but loads and calls leave it alone; only there if they do not leave A alone
+	regCtx     ebpf.Register // the context, if there is one
+	regZero    ebpf.Register // see forget; only there if there is a verifier
 	regResult  ebpf.Register // the verdict, at the end: R0, for programs
 	lost       registerSet   // what a load destroys besides its destination
 }

@@ -7,40 +7,6 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
-// Options say what to translate for. The zero value is the plain translation for User.
-type Options struct {
-	Target Target
-
-	// NetOff is the place of the network header in the packets that User programs get, for loads through the kernel's
-	// NET window and for `ld poff`; 14 for Ethernet. Other targets ask the kernel; Socket programs that load poff look there
-	// first. Elsewhere they find it where the whole packet is linear, and where it is not they end with verdict 0.
-	NetOff uint16
-	// HaType is the ARPHRD_* number of the interface (1 for Ethernet), which User programs have no other way to know;
-	// 0 stands for unknown, and then `ld hatype` is refused.
-	HaType uint16
-	// Optimize is the level of optimisation: 0 translates instruction by instruction, 1 reuses what is known and puts bounds
-	// checks together, 2 leads paths past comparisons that are decided and makes trees of lists. The verdicts are the same.
-	Optimize int
-	// MaxAttrs is how many netlink attributes `ld nla` and `ld nlan` look at; 0 stands for DefaultMaxAttrs. Where one more
-	// follows, the program ends with verdict 0; Result.Bounds tells which loads may do so. A list of n bytes has n/4
-	// attributes at most.
-	MaxAttrs int
-}
-
-// DefaultMaxAttrs is a number that hardly any list in the messages of Linux exceeds.
-const DefaultMaxAttrs = cbpf.ManyAttrs
-
-// maxAttrs is the number that MaxAttrs stands for.
-func (o *Options) maxAttrs() int {
-	if o.MaxAttrs <= 0 {
-		return DefaultMaxAttrs
-	}
-	return o.MaxAttrs
-}
-
-// MaxOptimize is the highest level of optimisation.
-const MaxOptimize = 2
-
 // Result is a translated program and what there is to tell of it.
 type Result struct {
 	Target  Target
@@ -78,19 +44,20 @@ type Stats struct {
 }
 
 // Translate turns p into an extended program for the target. It returns cbpf.Errors where the kernel would refuse p (for
-// Seccomp, where seccomp(2) would), an *UnsupportedError where the target cannot express it. The verdict is the uint32 in
-// r0 at exit.
+// Seccomp, where seccomp(2) would), an *OptionError where opts make no sense, an *UnsupportedError where the target cannot
+// express the program. The verdict is the uint32 in r0 at exit, or what Options.Actions make of it.
 func Translate(p cbpf.Program, opts Options) (*Result, error) {
 	if err := opts.Target.known(); err != nil {
 		return nil, err
 	}
-	target := &targets[opts.Target]
-	if err := target.valid(p); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	paths := findPaths(p, target.ends)
+	if err := targets[opts.Target].valid(p); err != nil {
+		return nil, err
+	}
 	var b ebpf.Builder
-	e := newEmitter(&b, p, paths, opts)
+	e := newEmitter(&b, p, opts)
 	if err := e.translate(opts.Optimize); err != nil {
 		return nil, err
 	}
@@ -103,6 +70,6 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		Program: slots,
 		PCs:     origins,
 		Bounds:  e.search.bounds,
-		Stats:   Stats{Classic: len(p), Dead: len(p) - paths.live(), Slots: len(slots), Stack: e.stack},
+		Stats:   Stats{Classic: len(p), Dead: len(p) - e.paths.live(), Slots: len(slots), Stack: e.stack},
 	}, nil
 }

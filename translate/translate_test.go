@@ -18,13 +18,18 @@ func extensionLoad(e cbpf.Ext) cbpf.Program {
 
 // TestExtensionsByTarget is the list of what each target can express.
 func TestExtensionsByTarget(t *testing.T) {
+	searches := []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtNlattrNest, cbpf.ExtPayOff}
 	refused := map[translate.Target][]cbpf.Ext{
-		translate.User:   nil,
-		translate.Socket: {cbpf.ExtHaType},
+		translate.User:      nil,
+		translate.Socket:    {cbpf.ExtHaType},
+		translate.TC:        searches,
+		translate.CGroupSKB: append([]cbpf.Ext{cbpf.ExtHaType}, searches...),
+		translate.XDP:       append([]cbpf.Ext{cbpf.ExtPktType, cbpf.ExtMark, cbpf.ExtRxHash}, searches...),
 	}
 	for target, exts := range refused {
 		for _, info := range cbpf.Exts {
-			r, err := translate.Translate(extensionLoad(info.Ext), translate.Options{Target: target, HaType: 1})
+			opts := translate.Options{Target: target, HaType: 1, Tags: target == translate.XDP}
+			r, err := translate.Translate(extensionLoad(info.Ext), opts)
 			if !contains(exts, info.Ext) {
 				require.NoError(t, err, "%s on %s", info.Name, target)
 				requireSound(t, r, info.Name)
@@ -39,8 +44,14 @@ func TestExtensionsByTarget(t *testing.T) {
 			require.ErrorContains(t, err, fmt.Sprintf("(001) extension %q cannot be had on target %s: ", info.Name, target))
 		}
 	}
-	_, err := translate.Translate(extensionLoad(cbpf.ExtHaType), translate.Options{})
-	require.ErrorContains(t, err, "the type of the interface is not known; say it")
+	for _, target := range []translate.Target{translate.User, translate.TC, translate.XDP} {
+		_, err := translate.Translate(extensionLoad(cbpf.ExtHaType), translate.Options{Target: target})
+		require.ErrorContains(t, err, "the type of the interface is not known; say it")
+	}
+	for _, ext := range []cbpf.Ext{cbpf.ExtProto, cbpf.ExtVlanTCI, cbpf.ExtVlanPresent, cbpf.ExtVlanTPID} {
+		_, err := translate.Translate(extensionLoad(ext), translate.Options{Target: translate.XDP})
+		require.ErrorContains(t, err, "have it parsed: Options.Tags")
+	}
 }
 
 func contains(exts []cbpf.Ext, e cbpf.Ext) bool {
@@ -63,9 +74,9 @@ func TestRefusesWhatTheKernelRefuses(t *testing.T) {
 
 func TestUnknownTarget(t *testing.T) {
 	_, err := translate.Translate(cbpf.Program{{Op: cbpf.OpRetK}}, translate.Options{Target: 99})
-	require.ErrorContains(t, err, "unknown target 99; the targets are user, socket, seccomp")
+	require.ErrorContains(t, err, "unknown target 99; the targets are user, socket, seccomp, tc, cgroup-skb, xdp")
 	_, err = translate.ParseTarget("xpd")
-	require.ErrorContains(t, err, `unknown target "xpd"; the targets are user, socket, seccomp`)
+	require.ErrorContains(t, err, `unknown target "xpd"; the targets are user, socket, seccomp, tc, cgroup-skb, xdp`)
 	for _, name := range translate.TargetNames() {
 		target, err := translate.ParseTarget(name)
 		require.NoError(t, err)

@@ -20,7 +20,7 @@ const skbSlot = -(4*cbpf.ScratchWords + 8)
 // userRegisters are those of the kernel's own translation (bpf_convert_filter in net/core/filter.c), which fit here too.
 var userRegisters = registers{regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5, lost: setOf(ebpf.R5)}
 
-func newUser(p cbpf.Program, _ paths, opts Options) access {
+func newUser(p cbpf.Program, opts Options) access {
 	u := &user{data: ebpf.R1, caplen: ebpf.R2, wirelen: ebpf.R3, skb: ebpf.R4, netOff: uint32(opts.NetOff), haType: opts.HaType}
 	if u.calls = callsHelper(p); u.calls {
 		u.data, u.caplen, u.wirelen, u.skb = ebpf.R6, ebpf.R8, ebpf.R9, userRegisters.regTmp
@@ -51,8 +51,8 @@ func (u *user) entry(e *emitter) {
 	)
 }
 
-// userEnds: between the packet and the windows of the kernel there is nothing.
-func userEnds(k uint32, _ int) bool { return int32(k) < 0 && k < cbpf.LLOff }
+// ends: between the packet and the windows of the kernel there is nothing.
+func (u *user) ends(k uint32, _ int) bool { return int32(k) < 0 && k < cbpf.LLOff }
 
 // offset is the place in the packet that an absolute k means.
 func (u *user) offset(k uint32) uint32 {
@@ -68,13 +68,6 @@ func (u *user) offset(k uint32) uint32 {
 func (u *user) holds() registers { return userRegisters }
 
 func (u *user) begin(*emitter) {}
-
-func (u *user) join(*emitter) {}
-
-func (u *user) scratchOffset(k uint32) int16 { return wordBelow(k) }
-
-// wordBelow puts M[k] below M[k-1], as the kernel's own translation does.
-func wordBelow(k uint32) int16 { return -4 * (int16(k) + 1) }
 
 // loadFixed loads from an offset known now. Offsets beyond the 16 bits of the field need an addition.
 func (u *user) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, miss ebpf.Label) {
@@ -119,18 +112,19 @@ func (e *emitter) outOfWindow(off ebpf.Register, netOff uint32, miss ebpf.Label)
 
 func (u *user) length(e *emitter, dst ebpf.Register) { e.b.Emit(ebpf.Mov.Reg32(dst, u.wirelen)) }
 
-func (u *user) field(e *emitter, dst ebpf.Register, off int16) {
-	if u.calls {
+// property finds the SkBuff in its register or on the stack.
+func (u *user) property(e *emitter, dst ebpf.Register, ext cbpf.Ext) bool {
+	if _, ok := fields[ext]; ok && u.calls {
 		e.b.Emit(ebpf.Load(8, u.skb, ebpf.R10, skbSlot))
 	}
-	e.b.Emit(ebpf.Load(4, dst, u.skb, off))
+	return e.skbField(dst, u.skb, ext)
 }
 
 func (u *user) hatype() (uint16, bool) { return u.haType, u.haType != 0 }
 
 func (u *user) hook() *hook {
 	return &hook{
-		ends:   userEnds,
+		ends:   u.ends,
 		place:  func(k uint32) (uint32, bool) { return u.offset(k), true },
 		most:   1<<31 - 1,
 		hatype: u.hatype,
