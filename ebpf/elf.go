@@ -58,6 +58,7 @@ type elfSection struct {
 	elf.Section64
 	name   string
 	data   []byte
+	owned  bool        // data is not part of the file that was read
 	link   *elfSection // nil for none
 	target *elfSection // of relocations: the section whose places they are for
 	relocs []elfReloc  // of relocations: what data was read from and will be written from

@@ -166,3 +166,44 @@ func TestReadELFOfClang(t *testing.T) {
 		require.Contains(t, string(count.Only().AppendText(nil, LLVM)), "count:\n       0:\t")
 	}
 }
+
+// The kernel takes objects with a function replaced, and runs all of them right: loaded by libbpf, and by cilium/ebpf.
+func TestReplacedRuns(t *testing.T) {
+	needTools(t, "clang", "bpftool", "unshare", "mount")
+	needKernel(t)
+	for _, flag := range []string{"-mcpu=v1", "-mcpu=v3", "-DTOGETHER"} {
+		object := clangObject(t, host(), crowd, flag)
+		for i, body := range bodies() {
+			changed := replaced(t, object, body)
+			coll, err := cilium.LoadCollectionSpecFromReader(bytes.NewReader(changed))
+			require.NoError(t, err)
+			for name := range coll.Programs { // it takes all functions of such a section for programs
+				if !strings.HasSuffix(name, "_prog") {
+					delete(coll.Programs, name)
+				}
+			}
+			loaded, err := cilium.NewCollection(coll)
+			require.NoError(t, err, "%s, body %d", flag, i)
+			for last, want := range map[byte]uint32{0: 66 + 1000*uint32(1-i%2), 1: 1066} {
+				// By hand: last(x) is x+7, first(x) three times that; 24 + 9 + 33, and 1000 for a packet that the stub likes.
+				frame := append(make([]byte, 13), last, 0)
+				got, err := loaded.Programs["main_prog"].Run(&cilium.RunOptions{Data: frame})
+				require.NoError(t, err)
+				require.Equal(t, want, got, "%s, body %d, byte %d", flag, i, last)
+			}
+			got, err := loaded.Programs["other_prog"].Run(&cilium.RunOptions{Data: make([]byte, 14)})
+			require.NoError(t, err)
+			require.Equal(t, uint32(0), got)
+			loaded.Close()
+			if flag == "-DTOGETHER" { // libbpf wants no such functions there
+				continue
+			}
+			file := filepath.Join(t.TempDir(), "changed.o")
+			require.NoError(t, os.WriteFile(file, changed, 0o666))
+			script := `set -e; mkdir "$1"; mount -t bpf bpf "$1"; bpftool prog loadall "$0" "$1/p"; bpftool prog dump xlated pinned "$1/p/main_prog"`
+			out, err := exec.Command("unshare", "-m", "sh", "-c", script, file, filepath.Join(t.TempDir(), "bpf")).CombinedOutput()
+			require.NoError(t, err, "%s, body %d: %s", flag, i, out)
+			require.Contains(t, string(out), "int stub(void * a, void * b, void * c, ", "libbpf has read .BTF.ext, and the kernel too")
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
-	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel/kerneltest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
 
@@ -52,20 +52,9 @@ func TestELFSectionOfEachTarget(t *testing.T) {
 	}
 }
 
-// requireLoading skips where the kernel loads no programs for us; with CBPF2EBPF_REQUIRE_KERNEL=1 it fails there.
-func requireLoading(t *testing.T) {
-	err := kernel.Available()
-	if err != nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") == "1" {
-		t.Fatalf("CBPF2EBPF_REQUIRE_KERNEL=1, but: %v", err)
-	}
-	if err != nil {
-		t.Skipf("skipped: %v", err)
-	}
-}
-
 // An object for a socket loads as it is, and gives the right verdicts.
 func TestELFLoads(t *testing.T) {
-	requireLoading(t)
+	kerneltest.Require(t)
 	file := filepath.Join(t.TempDir(), "filter.o")
 	succeed(t, "", filter("ip.d"), "--target", "socket", "--to", "elf", "-o", file)
 	coll, err := cilium.LoadCollection(file)
@@ -133,4 +122,7 @@ func TestTerminalGetsNoBytes(t *testing.T) {
 		require.Equal(t, exitUsage, run([]string{filter("ip.d"), "--to", form}, strings.NewReader(""), terminal, &stderr))
 		require.Contains(t, stderr.String(), form+" bytes would upset the terminal: give -o FILE, or --to hex")
 	}
+	var stderr bytes.Buffer
+	require.Equal(t, exitUsage, run([]string{"inject", "x.o", "--symbol", "f"}, strings.NewReader(""), terminal, &stderr))
+	require.Contains(t, stderr.String(), "an object would upset the terminal: give -o FILE")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/compat/cbpfc/clang"
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel/kerneltest"
 )
 
 // typesHeader is what programs that use ToC bring along.
@@ -33,7 +34,7 @@ func TestCompiledFunctions(t *testing.T) {
 	if _, err := exec.LookPath("clang"); err != nil {
 		t.Skipf("skipped: %v", err)
 	}
-	requireKernel(t)
+	kerneltest.Require(t)
 	include := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(include, "types.h"), []byte(typesHeader), 0o666))
 	r := rand.New(rand.NewPCG(6, 6))

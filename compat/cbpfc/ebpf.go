@@ -76,7 +76,7 @@ func ToEBPFRaw(filter []bpf.RawInstruction, opts EBPFOpts) (asm.Instructions, er
 	if err != nil {
 		return nil, err
 	}
-	return label(s, opts)
+	return Label(s, opts.LabelPrefix, opts.ResultLabel)
 }
 
 // aligned is the offset itself, but where a filter without scratch memory gives one that is even and no multiple of 4: it does
@@ -92,20 +92,21 @@ func aligned(filter []bpf.RawInstruction, offset int) int {
 	return offset
 }
 
-// label turns a snippet into instructions whose jumps refer to symbols.
-func label(s *translate.SnippetResult, opts EBPFOpts) (asm.Instructions, error) {
+// Label turns a snippet into instructions whose jumps refer to symbols, named as those of ToEBPF. It serves those who want
+// more of translate.Snippet than EBPFOpts have.
+func Label(s *translate.SnippetResult, prefix, result string) (asm.Instructions, error) {
 	code, err := asm.AppendInstructions(nil, bytes.NewReader(ebpf.Encode(s.Program, binary.LittleEndian)), binary.LittleEndian, "linux")
 	if err != nil {
 		return nil, err
 	}
 	names := make([]string, len(code)+1)
 	for n, pc := range s.Blocks() {
-		names[pc] = fmt.Sprintf("%s_block_%d", opts.LabelPrefix, n)
+		names[pc] = fmt.Sprintf("%s_block_%d", prefix, n)
 		if pc == s.NoMatch {
-			names[pc] = opts.LabelPrefix + "_nomatch"
+			names[pc] = prefix + "_nomatch"
 		}
 	}
-	names[len(code)] = opts.ResultLabel
+	names[len(code)] = result
 	for pc := range code {
 		if target, ok := s.Program[pc].Target(pc); ok {
 			code[pc] = refer(code[pc], s.Program[pc].Op, names[target])

@@ -15,19 +15,9 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel/kerneltest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
-
-// requireKernel skips where the kernel cannot be asked; with CBPF2EBPF_REQUIRE_KERNEL=1 it fails there.
-func requireKernel(t testing.TB) {
-	err := kernel.Available()
-	if err != nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") == "1" {
-		t.Fatalf("CBPF2EBPF_REQUIRE_KERNEL=1, but: %v", err)
-	}
-	if err != nil {
-		t.Skipf("skipped: %v", err)
-	}
-}
 
 // pointers are where the contexts of hooks hold data and data_end.
 var pointers = map[kernel.Type][2]int16{kernel.XDP: {0, 4}, kernel.TC: {76, 80}}
@@ -75,7 +65,7 @@ func judge(t *testing.T, name string, p cbpf.Program, opts cbpfc.EBPFOpts, hook 
 const corpus = "../../../shared/corpus"
 
 func TestKernelOnFilters(t *testing.T) {
-	requireKernel(t)
+	kerneltest.Require(t)
 	files, err := filepath.Glob("../../testdata/filters/*.d")
 	require.NoError(t, err)
 	more, err := filepath.Glob(corpus + "/programs/*.ddd")
@@ -109,7 +99,7 @@ func TestKernelOnFilters(t *testing.T) {
 }
 
 func TestKernelOnRandomPrograms(t *testing.T) {
-	requireKernel(t)
+	kerneltest.Require(t)
 	programs := uint64(400)
 	if testing.Short() {
 		programs = 40
@@ -130,7 +120,7 @@ func TestKernelOnRandomPrograms(t *testing.T) {
 
 // Sums that wrap make places in the packet too.
 func TestKernelOnWrappingIndex(t *testing.T) {
-	requireKernel(t)
+	kerneltest.Require(t)
 	data := append([]byte{0x7f, 0xff, 0xff, 0xff}, make([]byte, 40)...)
 	data[26], data[27] = 0xde, 0xad
 	for _, k := range []uint32{1<<31 + 27, 1<<29 + 5, 1<<31 - 1, 0} {

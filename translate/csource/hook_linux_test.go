@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,19 +18,9 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel/kerneltest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate/csource"
 )
-
-// requireKernel skips where the kernel cannot be asked; with CBPF2EBPF_REQUIRE_KERNEL=1 it fails there.
-func requireKernel(t testing.TB) {
-	err := kernel.Available()
-	if err != nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") == "1" {
-		t.Fatalf("CBPF2EBPF_REQUIRE_KERNEL=1, but: %v", err)
-	}
-	if err != nil {
-		t.Skipf("skipped: %v", err)
-	}
-}
 
 // compileBPF makes an object of C, for a version of the machine that compilers know: v1 has no 32-bit comparisons.
 func compileBPF(t testing.TB, text, version string) string {
@@ -107,7 +96,7 @@ func judge(t *testing.T, form csource.Form, j *job, packets []cbpf.Packet) (fits
 // The verifier takes each small filter compiled for XDP, and the verdicts are right.
 func TestXDPOnFilters(t *testing.T) {
 	compiler(t, "clang")
-	requireKernel(t)
+	kerneltest.Require(t)
 	r := rand.New(rand.NewPCG(5, 5))
 	crafted := difftest.Crafted()
 	fits, total := 0, 0
@@ -134,7 +123,7 @@ func TestXDPOnFilters(t *testing.T) {
 // The same for every hook, on random programs with extensions.
 func TestHooksOnRandomPrograms(t *testing.T) {
 	compiler(t, "clang")
-	requireKernel(t)
+	kerneltest.Require(t)
 	exts := []cbpf.Ext{cbpf.ExtProto, cbpf.ExtPktType, cbpf.ExtIfIndex, cbpf.ExtMark, cbpf.ExtQueue, cbpf.ExtRxHash, cbpf.ExtXorX,
 		cbpf.ExtVlanTCI, cbpf.ExtVlanPresent, cbpf.ExtVlanTPID}
 	for form := range hookForms {
@@ -152,7 +141,7 @@ func TestHooksOnRandomPrograms(t *testing.T) {
 // Sums that wrap make places in the packet too.
 func TestWrappingIndex(t *testing.T) {
 	compiler(t, "clang")
-	requireKernel(t)
+	kerneltest.Require(t)
 	data := append([]byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfa}, make([]byte, 20)...)
 	data[6+20], data[7+20] = 0xde, 0xad
 	for i, k := range []uint32{1<<31 + 27, 1<<29 + 5, 1<<31 - 1, 0} {
@@ -169,7 +158,7 @@ func TestWrappingIndex(t *testing.T) {
 // What is not in the first piece of a packet is fetched.
 func TestFragments(t *testing.T) {
 	compiler(t, "clang")
-	requireKernel(t)
+	kerneltest.Require(t)
 	p, err := cbpf.Parse([]byte("ldh [40]\njeq #0x1122, more, no\nmore: ldxb 4*([42]&0xf)\nld [x + 5000]\njeq #0x33445566, yes, no\nyes: ld #pktlen\nret a\nno: ret #0\n"))
 	require.NoError(t, err)
 	text, err := csource.Translate(p, csource.Options{Form: csource.XDPFrags, Match: 3, NoMatch: 4})
