@@ -380,8 +380,9 @@ func (g *hookGenerator) call() {
 		g.Emit(Mov.Reg(R1, R6), Mov.Imm(R2, []int32{0, 20, offset}[g.IntN(3)]), CallHelper(HelperSkbPullData))
 		g.keep(R0)
 		g.forgetPointers()
-	case g.abi == TC && k == 1 && g.IntN(2) == 0:
-		g.Emit(LoadAbs(1<<g.IntN(3), uint32(offset)))
+	case g.abi == TC && k == 1:
+		window := []uint32{0, 0, 0xfff00000, 0xffe00000}[g.IntN(4)]
+		g.Emit(LoadAbs(1<<g.IntN(3), uint32(offset)+window))
 		g.keep(R0)
 	case g.abi != XDP && k == 2:
 		toStack(HelperSkbLoadBytesRelative, int32(g.IntN(3)))
