@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -24,8 +25,8 @@ type variant struct {
 // tcActions let pass what matches; a legacy load that misses would let pass as well, so such programs do without.
 var tcActions = &translate.Actions{Match: translate.TCOK, Drop: translate.TCShot}
 
-// variants are the ways that differ in the code that loads become.
-var variants = []variant{
+// variants are the ways that differ in the code that loads become, plain and optimised.
+var variants = optimised([]variant{
 	{"tc", hook{translate.Options{Target: translate.TC, HaType: 1}, kernel.TC}},
 	{"tc with actions", hook{translate.Options{Target: translate.TC, HaType: 1, Actions: tcActions}, kernel.TC}},
 	{"tc, l3 on l2", hook{translate.Options{Target: translate.TC, HaType: 1, Link: translate.LinkIP}, kernel.TC}},
@@ -47,6 +48,16 @@ var variants = []variant{
 	{"xdp with fragments, l3 on l2", hook{translate.Options{
 		Target: translate.XDP, HaType: 1, Tags: true, Frags: true, Link: translate.LinkIP,
 	}, kernel.XDPFrags}},
+})
+
+// optimised adds the same at the highest level of optimisation.
+func optimised(plain []variant) []variant {
+	all := slices.Clone(plain)
+	for _, v := range plain {
+		v.name, v.opts.Optimize = v.name+" -O2", translate.MaxOptimize
+		all = append(all, v)
+	}
+	return all
 }
 
 // engine makes an engine of the variant, under the name of the one for its target.
@@ -133,7 +144,8 @@ func (v variant) takes(t *testing.T, name string, p cbpf.Program) (stats kernel.
 
 // everywhere is variants, and the target without any.
 func everywhere() []variant {
-	return append([]variant{{"socket", hook{translate.Options{Target: translate.Socket}, kernel.SocketFilter}}}, variants...)
+	socket := variant{"socket", hook{translate.Options{Target: translate.Socket}, kernel.SocketFilter}}
+	return append(optimised([]variant{socket}), variants...)
 }
 
 func TestVerifierTakesCorpus(t *testing.T) {

@@ -30,6 +30,8 @@ type builder struct {
 	ways [][]way    // of each pc: the ways into it that the program has shown so far
 	cur  *block     // where instructions go; nil behind one that never continues
 	at   places     // what the places hold there
+	// behind is how far behind the byte that a large number names, somewhere in the program, is read.
+	behind map[value]int64
 }
 
 // way is an edge, and what the places hold on it.
@@ -42,12 +44,13 @@ type way struct {
 type hook struct {
 	// ends says where a load cannot but end the program (see access).
 	ends func(k uint32, size int) bool
-	// place says which byte of the packet an absolute k means; ok is false where only the kernel knows.
+	// place says which byte of the packet an absolute k means; ok is false where the target has its own way to load that,
+	// which ends the program on a miss.
 	place func(k uint32) (off uint32, ok bool)
 	// paged says that bytes may be there which are not to be seen: then a guard decides nothing, and the slow twin does.
 	paged bool
-	// opaque says that the target loads in ways of its own, each of which ends the program on a miss.
-	opaque bool
+	// ownIndexed says that the target has its own way to load from X+k, which ends the program on a miss.
+	ownIndexed bool
 	// byAddress says that guards compare addresses, as the verifier of the kernel wants it; otherwise offsets.
 	byAddress bool
 	// most is how far guards may reach.
@@ -60,7 +63,7 @@ type hook struct {
 
 // buildGraph makes the graph of a valid program.
 func buildGraph(p cbpf.Program, h *hook) *graph {
-	b := &builder{prog: p, hook: h, live: livePlaces(p), ways: make([][]way, len(p))}
+	b := &builder{prog: p, hook: h, live: livePlaces(p), ways: make([][]way, len(p)), behind: make(map[value]int64)}
 	b.cur = b.newBlock()
 	zero := b.constant(0)
 	for i := range b.at {
@@ -78,6 +81,7 @@ func buildGraph(p cbpf.Program, h *hook) *graph {
 			b.insn(pc, ins)
 		}
 	}
+	b.boundLarge()
 	b.number()
 	return &b.graph
 }

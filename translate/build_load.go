@@ -50,7 +50,7 @@ func (b *builder) indirect(size int, k uint32) value {
 	if at, ok := b.constOf(sum); ok {
 		return b.absolute(size, at)
 	}
-	if b.hook.opaque {
+	if b.hook.ownIndexed {
 		return b.define(b.opaque(size, b.at[placeX], k))
 	}
 	base, off := b.split(sum)
@@ -86,12 +86,32 @@ func (b *builder) address(base value, hi int64) value {
 	}
 	most := maxOffset - known
 	if !b.plainlySmall(base, maxOffset-hi) {
-		b.append(inst{kind: instSmall, v: base, hi: maxOffset - hi})
-		most = hi
+		b.append(inst{kind: instSmall, v: base})
+		b.behind[base] = max(b.behind[base], hi)
+		b.far, most = true, 0
 	}
 	b.define(p)
 	b.append(inst{kind: instGuard, base: p, hi: hi, most: most})
 	return p
+}
+
+// boundLarge says how small numbers have to be that addresses are made of. What the verifier knows of an address it knows from
+// when that was made, so this leaves room for all that is read behind it anywhere. Larger ones are left to the slow twin. Some loads may have taken the number for small, behind which
+// less is read: that would be too late.
+func (b *builder) boundLarge() {
+	for _, bl := range b.blocks {
+		for i := range bl.insts {
+			switch in := &bl.insts[i]; {
+			case in.kind == instSmall && b.hook.byAddress:
+				in.hi = maxOffset - b.behind[in.v]
+			case in.kind != instGuard || in.base == noValue || !b.hook.byAddress:
+			case in.most == 0:
+				in.most = b.behind[b.exprs[in.base].a]
+			default:
+				b.tangled = b.tangled || b.behind[b.exprs[in.base].a] > 0
+			}
+		}
+	}
 }
 
 // maxOffset is the furthest that the kernel's verifier follows a packet pointer (MAX_PACKET_OFF in kernel/bpf/verifier.c).
@@ -122,7 +142,11 @@ func (b *builder) extension(ext cbpf.Ext) {
 		b.interfaceKnown()
 		b.at[placeA] = b.property(cbpf.ExtIfIndex, noValue, noValue)
 	case cbpf.ExtHaType:
-		n, _ := b.hook.hatype()
+		n, ok := b.hook.hatype()
+		if !ok {
+			b.at[placeA] = b.define(b.property(ext, noValue, noValue)) // which the target will refuse
+			return
+		}
 		b.interfaceKnown()
 		b.at[placeA] = b.constant(uint32(n))
 	default:

@@ -34,6 +34,7 @@ type lowerer struct {
 	labels []ebpf.Label        // of each block
 	raw    []bool              // of each value: it is kept in the byte order of the packet
 	temps  vreg                // the next temporary
+	cut    bool                // the block at hand does not go on: a guard cannot hold
 	missed bool                // some guard goes to miss
 	wanted map[ebpf.Label]bool // labels that some jump goes to, or that are fallen into
 	copies map[*block]int      // of blocks that only end the program: how often that was done elsewhere
@@ -58,17 +59,21 @@ func lower(g *graph, e *emitter, at layout) (code []vinsn, vregs int, missed boo
 		l.labels = append(l.labels, e.b.NewLabel())
 	}
 	for _, b := range g.blocks {
-		if _, ok := g.returns(b); ok && b.id > 0 && !l.wanted[l.labels[b.id]] {
-			continue // those who come here end the program by themselves
+		if b.id > 0 && !l.wanted[l.labels[b.id]] {
+			continue // those who would come here end the program themselves, or go to miss
 		}
 		l.dropPlaced = l.dropPlaced || l.labels[b.id] == l.drop
 		l.code = append(l.code, vinsn{kind: vLabel, to: l.labels[b.id], dst: noReg, src: noReg})
+		l.cut = false
 		for _, in := range b.insts {
 			l.pc = in.pc
-			l.instruction(in)
+			if l.instruction(in); l.cut {
+				break
+			}
 		}
-		l.pc = b.term.pc
-		l.end(b)
+		if l.pc = b.term.pc; !l.cut {
+			l.end(b)
+		}
 	}
 	return l.code, int(l.temps), l.missed
 }
@@ -125,7 +130,7 @@ func (l *lowerer) define(v value) {
 		l.opaqueLoad(v)
 	case exprProperty:
 		if cbpf.Ext(e.k) == cbpf.ExtIfIndex {
-			l.ask(dst, func(e *emitter) { e.property(e, e.regA, cbpf.ExtIfIndex) }, setOf(l.regTmp))
+			l.interfaceIndex(dst)
 			return
 		}
 		ext := cbpf.Ext(e.k)
@@ -150,13 +155,26 @@ func (l *lowerer) ask(dst vreg, emit func(*emitter), lost registerSet) {
 	})
 }
 
+// interfaceIndex loads the index of the interface, 0 where there is none.
+func (l *lowerer) interfaceIndex(dst vreg) {
+	l.emits(dst, noReg, setOf(l.regTmp), func(e *emitter, pc int, _ ebpf.Register) error {
+		if !e.property(e, e.regA, cbpf.ExtIfIndex) {
+			return e.unsupported(pc, cbpf.ExtIfIndex)
+		}
+		return nil
+	})
+}
+
 // opaqueLoad loads as the target does, which ends the program where there is nothing.
 func (l *lowerer) opaqueLoad(v value) {
 	size, k, index := int(l.exprs[v].size), l.exprs[v].k, noReg
 	if a := l.exprs[v].a; a != noValue {
 		index = vreg(a)
 	}
-	l.emits(vreg(v), index, l.lost|setOf(l.regTmp, l.regKept), func(e *emitter, _ int, at ebpf.Register) error {
+	l.emits(vreg(v), index, l.lost|setOf(l.regTmp, l.regKept), func(e *emitter, pc int, at ebpf.Register) error {
+		if index == noReg && e.addresses(k) {
+			return e.noAddresses(pc)
+		}
 		if index == noReg {
 			e.loadFixed(e, e.regA, size, k, e.drop)
 		} else {

@@ -30,7 +30,7 @@ func (l *lowerer) guard(in inst) {
 	case l.whole:
 		return
 	case in.hi > maxOffset && l.byAddress:
-		l.goIf(ebpf.Jump(), noReg, noReg, l.miss)
+		l.never()
 		return
 	case in.base == noValue && !l.byAddress:
 		l.goIf(ebpf.JLt.Imm32(0, uint32(in.hi)), limit, noReg, l.miss)
@@ -45,13 +45,20 @@ func (l *lowerer) guard(in inst) {
 	l.goIf(ebpf.JGt.Reg(0, 0), end, limit, l.miss)
 }
 
-// small goes elsewhere unless a number is small.
+// never goes elsewhere in any case.
+func (l *lowerer) never() {
+	l.goIf(ebpf.Jump(), noReg, noReg, l.miss)
+	l.cut = true
+}
+
+// small goes elsewhere unless a number is small. It compares 64 bits: the verifier does not always know that half of them
+// are 0.
 func (l *lowerer) small(in inst) {
 	if in.hi < 0 {
-		l.goIf(ebpf.Jump(), noReg, noReg, l.miss)
+		l.never()
 		return
 	}
-	l.goIf(ebpf.JGt.Imm32(0, uint32(in.hi)), vreg(in.v), noReg, l.miss)
+	l.goIf(ebpf.JGt.Imm(0, int32(in.hi)), vreg(in.v), noReg, l.miss)
 }
 
 // loadBytes loads bytes that a guard found to be there.
@@ -145,7 +152,12 @@ func (g *graph) wantHostOrder(in inst, raw []bool) {
 }
 
 // lostByLength is what asking for the length destroys besides A.
-func (l *lowerer) lostByLength() registerSet { return setOf(l.regTmp) }
+func (l *lowerer) lostByLength() registerSet {
+	if l.lost == byCalls {
+		return byCalls
+	}
+	return setOf(l.regTmp)
+}
 
 // lostByExtension is what an extension destroys besides A.
 func (l *lowerer) lostByExtension(ext cbpf.Ext) registerSet {

@@ -23,8 +23,14 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 		return false, nil
 	}
 	h := target.hook()
+	if h.byAddress && e.search.any() { // the searches want the registers of the pointers
+		return false, nil
+	}
 	h.ahead = e.search.payOff
 	g := buildGraph(e.prog, h)
+	if g.tangled {
+		return false, nil
+	}
 	g.optimize(level)
 	twin := g.far || h.paged
 	at := target.layout(e.prog, twin)
@@ -43,6 +49,7 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	}
 	e.b.Origin(NoPC)
 	e.entry(e)
+	e.begin(e)
 	if at.enter != nil {
 		at.enter(e.b)
 	}
@@ -59,8 +66,8 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	return true, e.body()
 }
 
-// plainStack is where the stack of the plain translation ends at the lowest: below scratch words of eight bytes each.
-const plainStack = -8 * cbpf.ScratchWords
+// plainStack is where the stack of the plain translation ends at the lowest.
+const plainStack = loadSlot
 
 // allRegisters are those that a program may use as it likes.
 var allRegisters = setOf(ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3, ebpf.R4, ebpf.R5, ebpf.R6, ebpf.R7, ebpf.R8, ebpf.R9)

@@ -20,13 +20,18 @@ func mergeGuards(g *graph) {
 	for _, b := range g.blocks {
 		r := at[b.id]
 		b.insts = slices.DeleteFunc(b.insts, func(in inst) bool {
-			if in.kind != instGuard {
+			base, hi := in.base, in.hi
+			switch in.kind {
+			case instGuard:
+			case instSmall: // asks the same of a number wherever it stands
+				base, hi = ^in.v, 1
+			default:
 				return false
 			}
-			if r.of(in.base) >= in.hi {
+			if r.of(base) >= hi {
 				return true
 			}
-			r = r.with(in.base, in.hi)
+			r = r.with(base, hi)
 			return false
 		})
 		for e := range b.edges() {

@@ -57,7 +57,9 @@ func (socket) property(e *emitter, dst ebpf.Register, ext cbpf.Ext) bool {
 func (socket) hatype() (uint16, bool) { return 0, false }
 
 func (s socket) hook() *hook {
-	return &hook{ends: s.ends, place: func(uint32) (uint32, bool) { return 0, false }, opaque: true, hatype: s.hatype}
+	return &hook{ends: s.ends, place: func(uint32) (uint32, bool) { return 0, false }, ownIndexed: true, hatype: s.hatype}
 }
 
-func (s socket) layout(cbpf.Program, bool) layout { return layout{pinned: setOf(s.holds().regCtx)} }
+func (s socket) layout(cbpf.Program, bool) layout {
+	return layout{pinned: setOf(s.holds().regCtx), stack: plainStack}
+}
