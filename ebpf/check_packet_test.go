@@ -1,6 +1,7 @@
 package ebpf_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -155,6 +156,30 @@ func TestCheckProvesPackets(t *testing.T) {
 			require.NoError(t, err, "%s", c.p)
 			_, unproved := facts.Unproved()
 			require.Equal(t, c.want == isProved, !unproved, "%s", c.p)
+		})
+	}
+}
+
+// BenchmarkCheckPackets checks programs of many guards with a load behind each, every other one at a variable offset.
+func BenchmarkCheckPackets(b *testing.B) {
+	for _, n := range []int{16, 256, 4096, 65536} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			p := Program{Load(4, R2, R1, SkbData), Load(4, R3, R1, SkbDataEnd), Load(4, R7, R1, SkbMark), Mov.Imm(R0, 0)}
+			for len(p) < n {
+				p = append(p,
+					Mov.Reg(R4, R2), Add.Imm(R4, 14), jump(JGt.Reg(R4, R3), 1), Load(2, R0, R2, 12),
+					And.Imm32(R7, 60), Mov.Reg(R4, R2), Add.Reg(R4, R7), Mov.Reg(R5, R4), Add.Imm(R5, 2), jump(JGt.Reg(R5, R3), 1), Load(2, R0, R4, 0))
+			}
+			p = append(p, Return())
+			for b.Loop() {
+				facts, err := Check(p, TC)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if pc, some := facts.Unproved(); some {
+					b.Fatal(pc)
+				}
+			}
 		})
 	}
 }

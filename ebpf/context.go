@@ -175,14 +175,28 @@ func pointersOf(fields []field, a ABI) (pointers []field) {
 
 // put writes the struct as the C compiler lays it out, in host order.
 func (s *SkBuff) put(b []byte) {
-	if _, err := binary.Encode(b, binary.NativeEndian, s); err != nil {
-		panic("ebpf: SkBuff is larger than SkbSize")
-	}
+	putWords(b,
+		s.Len, s.PktType, s.Mark, s.QueueMapping, s.Protocol, s.VlanPresent, s.VlanTCI, s.VlanProto, s.Priority,
+		s.IngressIfIndex, s.IfIndex, s.TCIndex, s.CB[0], s.CB[1], s.CB[2], s.CB[3], s.CB[4], s.Hash, s.TCClassID, s.Data, s.DataEnd,
+		s.NAPIID, s.Family, s.RemoteIP4, s.LocalIP4, s.RemoteIP6[0], s.RemoteIP6[1], s.RemoteIP6[2], s.RemoteIP6[3],
+		s.LocalIP6[0], s.LocalIP6[1], s.LocalIP6[2], s.LocalIP6[3], s.RemotePort, s.LocalPort, s.DataMeta)
+	binary.NativeEndian.PutUint64(b[144:], s.FlowKeys)
+	binary.NativeEndian.PutUint64(b[152:], s.TStamp)
+	putWords(b[160:], s.WireLen, s.GSOSegs)
+	binary.NativeEndian.PutUint64(b[168:], s.Sk)
+	putWords(b[176:], s.GSOSize, 0)
+	b[180] = s.TStampType
+	binary.NativeEndian.PutUint64(b[184:], s.HWTStamp)
 }
 
 // put writes the struct likewise.
 func (x *XDPBuff) put(b []byte) {
-	if _, err := binary.Encode(b, binary.NativeEndian, x); err != nil {
-		panic("ebpf: XDPBuff is larger than XDPSize")
+	putWords(b, x.Data, x.DataEnd, x.DataMeta, x.IngressIfIndex, x.RxQueueIndex, x.EgressIfIndex)
+}
+
+// putWords writes numbers of 4 bytes one behind the other.
+func putWords(b []byte, words ...uint32) {
+	for i, w := range words {
+		binary.NativeEndian.PutUint32(b[4*i:], w)
 	}
 }

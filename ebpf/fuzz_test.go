@@ -299,6 +299,26 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
+// BenchmarkRunHooks runs a program that reads the same packet through pointers, prepared.
+func BenchmarkRunHooks(b *testing.B) {
+	data := make([]byte, 64)
+	data[12], data[14], data[23], data[36], data[37] = 8, 0x45, 6, 1, 0xbb
+	for abi, at := range map[ABI][2]int16{TC: {SkbData, SkbDataEnd}, XDP: {XDPData, XDPDataEnd}} {
+		p := Program{Load(4, R2, R1, at[0]), Load(4, R3, R1, at[1]), Mov.Imm(R0, 0), Mov.Reg(R4, R2), Add.Imm(R4, 38),
+			jump(JGt.Reg(R4, R3), 7), Load(2, R5, R2, 12), ToBE(R5, 16), jump(JNe.Imm32(R5, 0x800), 4), Load(1, R5, R2, 23),
+			jump(JNe.Imm32(R5, 6), 2), Load(2, R0, R2, 36), ToBE(R0, 16), Return()}
+		prepared, pkt := Prepare(p, abi), &Packet{Data: data}
+		b.Run(abi.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if v, err := prepared.Run(pkt); v != 443 {
+					b.Fatal(v, err)
+				}
+			}
+		})
+	}
+}
+
 func jump(i Instruction, off int16) Instruction {
 	i.Off = off
 	return i

@@ -33,22 +33,25 @@ func (m *machine) fillContext(b []byte) {
 	}
 }
 
-// holdsPointer reports whether some of the n bytes of the context belong to a pointer into the packet.
-func (m *machine) holdsPointer(at, n int) bool {
+// loadContext reads the n bytes of the context at the offset, which are inside of it.
+func (m *machine) loadContext(at int, info *OpInfo) uint64 {
 	for i := range m.abi.info().pointers {
 		f := &m.abi.info().pointers[i]
-		if at < f.off+f.size && f.off < at+n {
-			return true
+		if at < f.off+f.size && f.off < at+info.Size {
+			return m.loadPointer(f, at, info)
 		}
 	}
-	return false
+	v := word(m.context()[at:][:info.Size])
+	if info.Signed {
+		return signExtend(v, 8*info.Size)
+	}
+	return v
 }
 
 // loadPointer loads a pointer into the packet, of which the context shows 4 bytes. Parts of it cannot be had.
-func (m *machine) loadPointer(at int, info *OpInfo) uint64 {
-	f, ok := m.abi.field(int64(at), info.Size)
+func (m *machine) loadPointer(f *field, at int, info *OpInfo) uint64 {
 	switch {
-	case !ok || info.Signed:
+	case at != f.off || info.Size != f.size || info.Signed:
 		m.fail(ReasonContextField, "%d bytes at %d", info.Size, at)
 	case f.holds == endPtr:
 		return m.base + uint64(len(m.data))

@@ -28,7 +28,7 @@ func (m *machine) bytes(addr uint64, n int) (b []byte, base uint64, at int) {
 	case base == m.base:
 		b, reason = m.data, ReasonPacketRange
 	case base == contextBase:
-		b, reason = m.context(), ReasonContextRange
+		b, reason = m.ctx[:m.abi.info().size], ReasonContextRange // perhaps not filled yet
 	case isStack(base) && base <= stackBase+uint64(m.depth)*stackStep:
 		b, reason = m.frameAt(base).stack[:], ReasonStackRange
 	}
@@ -65,8 +65,8 @@ func (m *machine) load(addr uint64, info *OpInfo) uint64 {
 	b, base, at := m.bytes(addr, info.Size)
 	switch {
 	case b == nil || base < contextBase:
-	case base == contextBase && m.holdsPointer(at, info.Size):
-		return m.loadPointer(at, info)
+	case base == contextBase:
+		return m.loadContext(at, info)
 	case base >= stackBase && !m.frameAt(base).isWritten(at, info.Size):
 		m.fail(ReasonStackUnset, "%d bytes at r10%+d", info.Size, at-StackSize)
 	}

@@ -1,8 +1,10 @@
 package ebpf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+	"reflect"
 	"testing"
 	"unsafe"
 
@@ -275,6 +277,47 @@ func TestEveryOpcodeRuns(t *testing.T) {
 		_, err := Run(p, Socket, packet)
 		require.NoError(t, err, "opcode %#02x\n%s", code, p)
 	}
+}
+
+// Programs find each field where the struct has it.
+func TestContextsAreLaidOut(t *testing.T) {
+	var s SkBuff
+	var x XDPBuff
+	for i, v := range []reflect.Value{reflect.ValueOf(&s).Elem(), reflect.ValueOf(&x).Elem()} {
+		size := int(v.Type().Size())
+		for f := range v.NumField() {
+			if !v.Field(f).CanSet() {
+				continue
+			}
+			v.SetZero()
+			v.Field(f).Set(reflect.ValueOf(someValue(v.Field(f).Interface())))
+			want, err := binary.Append(nil, binary.NativeEndian, v.Interface())
+			require.NoError(t, err)
+			got := bytes.Repeat([]byte{0xee}, size)
+			if i == 0 {
+				s.put(got)
+			} else {
+				x.put(got)
+			}
+			require.Equal(t, want, got, v.Type().Field(f).Name)
+			require.NotEqual(t, make([]byte, size), got)
+		}
+	}
+}
+
+// someValue is one of the same type of which no byte is like another.
+func someValue(v any) any {
+	switch v.(type) {
+	case uint8:
+		return uint8(0x12)
+	case uint32:
+		return uint32(0x12345678)
+	case uint64:
+		return uint64(0x123456789abcdef0)
+	case [4]uint32:
+		return [4]uint32{0x12345678, 0x23456789, 0x3456789a, 0x456789ab}
+	}
+	return [5]uint32{0x12345678, 0x23456789, 0x3456789a, 0x456789ab, 0x56789abc}
 }
 
 // The offsets are those of struct __sk_buff in linux/bpf.h, as the kernel's verifier checks them.

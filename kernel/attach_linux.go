@@ -21,6 +21,7 @@ type Attachment struct {
 	link   link.Link    // nil where there is none
 	kept   bool
 	pinned string // the file that keeps the link
+	undo   string // see Undo
 }
 
 // Hook is where the program is attached. Its Mode is the one that was taken.
@@ -51,6 +52,17 @@ func (a *Attachment) Detach() error {
 	err := os.Remove(a.pinned)
 	a.pinned = ""
 	return errors.Join(err, a.finish())
+}
+
+// Undo is the command of a shell that detaches what is kept; "" for what is not.
+func (a *Attachment) Undo() string {
+	switch {
+	case a.pinned != "":
+		return "rm " + a.pinned
+	case a.kept:
+		return a.undo
+	}
+	return ""
 }
 
 func (a *Attachment) finish() error {

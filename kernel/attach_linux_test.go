@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -499,6 +500,76 @@ func installSocket(t *testing.T, tested map[kernel.Reason]bool) {
 	require.Equal(t, []string{"web"}, files(t, dir))
 	require.NoError(t, in.Remove())
 	require.Empty(t, files(t, dir))
+}
+
+// Whoever comes later finds what a pin keeps, and can take it all away; what only has a similar name stays.
+func TestPinned(t *testing.T) {
+	l := newLink(t, 1500)
+	dir := bpffs(t)
+	web := filepath.Join(dir, "web")
+	place := kernel.Placement{Pin: web, Hooks: []kernel.Hook{hook(t, "tc:far:ingress:clsact"), hook(t, "tc:far:egress"), hook(t, "tc:far:egress:clsact")}}
+	pass := kernel.TC.Pass()
+	f := constant(t, 5, kernel.LoadOptions{Type: kernel.TC, Name: "web_filter", Result: &pass})
+	in, err := installIn(l.Far, f, place)
+	require.NoError(t, err)
+	var undo []string
+	for _, a := range in.Attachments() {
+		undo = append(undo, a.Undo())
+	}
+	require.Equal(t, []string{
+		"tc filter del dev far ingress pref 49152", "rm " + web + "_tc_far_egress", "tc filter del dev far egress pref 49152",
+	}, undo)
+	other, err := kernel.Load(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 0), ebpf.Return()}, kernel.LoadOptions{})
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, other.Pin(web+"_too"))
+	defer other.Unpin()
+	require.NoError(t, l.Far.Do(in.Close))
+	require.True(t, arrives(t, l))
+
+	var p *kernel.Pinned
+	require.NoError(t, l.Far.Do(func() (err error) {
+		p, err = kernel.ReadPinned(web)
+		return err
+	}))
+	require.Equal(t, "web_filter", p.Name)
+	require.Equal(t, "SchedCLS", p.Kind)
+	require.Equal(t, []string{web + "_tc_far_egress"}, p.Links)
+	require.Equal(t, []kernel.Hook{place.Hooks[0], place.Hooks[2]}, p.Hooks)
+	require.Equal(t, &kernel.Counts{Runs: 1, Last: 5, Ends: map[int32]uint64{1: 1}, Verdicts: true}, p.Counts)
+
+	require.NoError(t, l.Far.Do(func() error { return kernel.RemovePinned(web) }))
+	require.Equal(t, []string{"web_too"}, files(t, dir))
+	require.Equal(t, map[string]int{"clsact": 1}, attachedIn(t, l.Far), "the discipline might be somebody else's")
+
+	require.NoError(t, l.Far.Do(func() (err error) {
+		p, err = kernel.ReadPinned(web + "_too")
+		return err
+	}))
+	require.Nil(t, p.Counts)
+	require.Empty(t, p.Links)
+	for _, file := range []string{web, dir, t.TempDir()} {
+		_, err := kernel.ReadPinned(file)
+		require.Error(t, err, file)
+		require.Error(t, kernel.RemovePinned(file), file)
+	}
+}
+
+func TestInterfaceType(t *testing.T) {
+	l := newLink(t, 1500)
+	for name, want := range map[string]uint16{"far": 1, "lo": 772} {
+		require.NoError(t, l.Far.Do(func() error {
+			got, err := kernel.InterfaceType(name)
+			if err == nil && got != want {
+				err = fmt.Errorf("%s has type %d", name, got)
+			}
+			return err
+		}))
+	}
+	for _, name := range []string{"none", "", "a name that is longer than names are"} {
+		_, err := kernel.InterfaceType(name)
+		require.ErrorIs(t, err, kernel.ReasonNoInterface, name)
+	}
 }
 
 // What the filter keeps is delivered as it saw it, cut to its verdict.

@@ -40,13 +40,12 @@ type clsAct struct {
 
 // attachClsAct adds the discipline unless the interface has it, and the filter.
 func attachClsAct(f *Filter, h Hook, iface *net.Interface) (*Attachment, error) {
-	parent := map[Way]uint32{Ingress: netlink.HANDLE_MIN_INGRESS, Egress: netlink.HANDLE_MIN_EGRESS}[h.Way]
 	c := &clsAct{
 		qdisc: &netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{
 			LinkIndex: iface.Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT,
 		}},
 		filter: &netlink.BpfFilter{
-			FilterAttrs:  netlink.FilterAttrs{LinkIndex: iface.Index, Parent: parent, Protocol: unix.ETH_P_ALL},
+			FilterAttrs:  netlink.FilterAttrs{LinkIndex: iface.Index, Parent: clsActParents[h.Way], Protocol: unix.ETH_P_ALL},
 			Fd:           f.prog.FD(),
 			Name:         filterName,
 			DirectAction: true,
@@ -55,8 +54,11 @@ func attachClsAct(f *Filter, h Hook, iface *net.Interface) (*Attachment, error) 
 	if err := c.add(); err != nil {
 		return nil, hookError(h, err)
 	}
-	return &Attachment{hook: h, end: c.remove}, nil
+	undo := fmt.Sprintf("tc filter del dev %s %s pref %d", h.Where, wayNames[h.Way], c.filter.Priority)
+	return &Attachment{hook: h, end: c.remove, undo: undo}, nil
 }
+
+var clsActParents = map[Way]uint32{Ingress: netlink.HANDLE_MIN_INGRESS, Egress: netlink.HANDLE_MIN_EGRESS}
 
 // filterName is what tc shows.
 const filterName = "cbpf2ebpf"
@@ -138,7 +140,7 @@ func (c *clsAct) removeQdisc() error {
 	if !c.made {
 		return nil
 	}
-	for _, parent := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
+	for _, parent := range clsActParents {
 		c.filter.Parent = parent
 		if rest, err := c.list(); err != nil || len(rest) > 0 {
 			return err

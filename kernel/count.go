@@ -12,16 +12,18 @@ type Counts struct {
 	Last uint32 // the low 32 bits of r0 after the last run
 	// Ends counts the runs by result. Where r0 is an action (Type.Acts), that is r0, for actions from -1 to 14. Elsewhere, and
 	// with LoadOptions.Result, it is a verdict, and the result is 0 or 1: dropped or kept.
-	Ends map[int32]uint64
+	Ends     map[int32]uint64
+	Verdicts bool // results are verdicts
 }
 
-// The value in which a program counts: three parts in a row of 64-bit words.
+// The value in which a program counts: four parts in a row of 64-bit words.
 const (
 	countRuns  = 0
 	countLast  = 8
 	countEnds  = 16
-	countSlots = 16 // by the low 4 bits of the result
-	countSize  = countEnds + 8*countSlots
+	countSlots = 16                       // by the low 4 bits of the result
+	countKind  = countEnds + 8*countSlots // 1: results are verdicts; for whoever finds the map
+	countSize  = countKind + 8
 )
 
 // counting returns p with code around it that counts in the value of the map with this descriptor, and how many slots stand
@@ -60,7 +62,7 @@ func counting(p ebpf.Program, fd int, opts LoadOptions) (out ebpf.Program, front
 	}
 	out = append(out, valueOf(r1, fd)...)
 	out = append(out, ebpf.Store(8, r1, countLast, r0), ebpf.Mov.Reg32(r2, r0))
-	out = append(out, resultOf(r2, opts.Type.Acts() && opts.Result == nil)...)
+	out = append(out, resultOf(r2, opts.verdicts())...)
 	out = append(out,
 		ebpf.Lsh.Imm(r2, 3), ebpf.Add.Reg(r1, r2),
 		ebpf.Mov.Imm(r2, 1), ebpf.Atomic(8, ebpf.AtomicAdd, r1, countEnds, r2))
@@ -79,8 +81,8 @@ func valueOf(dst ebpf.Register, fd int) ebpf.Program {
 }
 
 // resultOf turns r0, in r, into the index of the word that counts it.
-func resultOf(r ebpf.Register, acts bool) ebpf.Program {
-	if acts {
+func resultOf(r ebpf.Register, verdicts bool) ebpf.Program {
+	if !verdicts {
 		return ebpf.Program{ebpf.And.Imm32(r, countSlots-1)}
 	}
 	dropped := ebpf.JEq.Imm(r, 0)
@@ -101,14 +103,16 @@ func jumpBy(d int) ebpf.Instruction {
 // countsOf reads the value in which a program counts.
 func countsOf(value []byte) *Counts {
 	word := func(at int) uint64 { return hostOrder.Uint64(value[at:]) }
-	c := &Counts{Runs: word(countRuns), Last: uint32(word(countLast)), Ends: map[int32]uint64{}}
+	c := &Counts{
+		Runs: word(countRuns), Last: uint32(word(countLast)), Ends: map[int32]uint64{}, Verdicts: word(countKind) != 0,
+	}
 	rest := c.Runs
 	for i := range int32(countSlots) {
 		n := word(countEnds + 8*int(i))
 		if n == 0 {
 			continue
 		}
-		if i == countSlots-1 {
+		if i == countSlots-1 && !c.Verdicts {
 			i = -1
 		}
 		c.Ends[i] = n

@@ -32,7 +32,7 @@ func TestCountResults(t *testing.T) {
 			f := loadCounted(t, ebpf.Program{ebpf.Mov.Imm(ebpf.R0, r0), ebpf.Return()}, kind)
 			c, err := f.Counts()
 			require.NoError(t, err)
-			require.Equal(t, &Counts{Ends: map[int32]uint64{}}, c)
+			require.Equal(t, &Counts{Ends: map[int32]uint64{}, Verdicts: kind == SocketFilter}, c)
 			for range 3 {
 				got, err := f.Run(countingBytes(64))
 				require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestCountResults(t *testing.T) {
 			}
 			c, err = f.Counts()
 			require.NoError(t, err)
-			require.Equal(t, &Counts{Runs: 3, Last: uint32(r0), Ends: map[int32]uint64{end: 3}}, c, "%s, %d", kind, r0)
+			require.Equal(t, &Counts{Runs: 3, Last: uint32(r0), Ends: map[int32]uint64{end: 3}, Verdicts: kind == SocketFilter}, c, "%s, %d", kind, r0)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestCountLooksOn(t *testing.T) {
 			require.Equal(t, uint32(pass), got)
 			c, err := f.Counts()
 			require.NoError(t, err)
-			require.Equal(t, &Counts{Runs: 1, Last: uint32(verdict), Ends: map[int32]uint64{end: 1}}, c)
+			require.Equal(t, &Counts{Runs: 1, Last: uint32(verdict), Ends: map[int32]uint64{end: 1}, Verdicts: true}, c)
 			require.NoError(t, f.Close())
 		}
 	}
@@ -74,7 +74,7 @@ func TestCountImplicitEnds(t *testing.T) {
 	}
 	c, err := f.Counts()
 	require.NoError(t, err)
-	require.Equal(t, &Counts{Runs: 4, Last: 0, Ends: map[int32]uint64{0: 2, 1: 2}}, c)
+	require.Equal(t, &Counts{Runs: 4, Last: 0, Ends: map[int32]uint64{0: 2, 1: 2}, Verdicts: true}, c)
 }
 
 // Every exit counts, however far away; constants of two slots that look like one do not.
@@ -100,7 +100,7 @@ func TestCountExits(t *testing.T) {
 	}
 	c, err := f.Counts()
 	require.NoError(t, err)
-	require.Equal(t, &Counts{Runs: 3, Last: 7, Ends: map[int32]uint64{0: 1, 1: 2}}, c)
+	require.Equal(t, &Counts{Runs: 3, Last: 7, Ends: map[int32]uint64{0: 1, 1: 2}, Verdicts: true}, c)
 }
 
 // A refusal names the place in the program that was given.
@@ -144,7 +144,7 @@ func TestFront(t *testing.T) {
 		if count {
 			c, err := f.Counts()
 			require.NoError(t, err)
-			require.Equal(t, &Counts{Runs: 1, Last: 5, Ends: map[int32]uint64{1: 1}}, c)
+			require.Equal(t, &Counts{Runs: 1, Last: 5, Ends: map[int32]uint64{1: 1}, Verdicts: true}, c)
 		}
 		require.NoError(t, f.Close())
 

@@ -143,8 +143,12 @@ func (f *Filter) Counts() (*Counts, error) {
 	if f.count == nil {
 		return nil, errors.New("the program was loaded without counting")
 	}
+	return readCounts(f.count)
+}
+
+func readCounts(m *cilium.Map) (*Counts, error) {
 	value := make([]byte, countSize)
-	if err := f.count.Lookup(uint32(0), value); err != nil {
+	if err := m.Lookup(uint32(0), value); err != nil {
 		return nil, fmt.Errorf("read the counts: %w", err)
 	}
 	return countsOf(value), nil

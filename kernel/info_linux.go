@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	cilium "github.com/cilium/ebpf"
+
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
@@ -28,10 +30,12 @@ func (f *Filter) Log() string { return f.prog.VerifierLog }
 func (f *Filter) Stats() (s Stats, ok bool) { return ParseStats(f.Log()) }
 
 // Info asks the kernel about the program.
-func (f *Filter) Info() (*Info, error) {
-	known, err := f.prog.Info()
+func (f *Filter) Info() (*Info, error) { return infoOf(f.prog) }
+
+func infoOf(prog *cilium.Program) (*Info, error) {
+	known, err := prog.Info()
 	if err != nil {
-		return nil, fmt.Errorf("ask about a %s: %w", f.kind, err)
+		return nil, fmt.Errorf("ask about a program: %w", err)
 	}
 	info := &Info{Tag: known.Tag, Name: known.Name}
 	id, _ := known.ID()
@@ -44,7 +48,7 @@ func (f *Filter) Info() (*Info, error) {
 	}
 	var raw bytes.Buffer
 	if err := insns.Marshal(&raw, hostOrder); err != nil {
-		return nil, fmt.Errorf("read back a %s: %w", f.kind, err)
+		return nil, fmt.Errorf("read back a program: %w", err)
 	}
 	info.Xlated, err = ebpf.Decode(raw.Bytes(), hostOrder)
 	return info, err

@@ -105,6 +105,9 @@ func (*Attachment) Keep(string) error { return Available() }
 // Pinned is false.
 func (*Attachment) Pinned() bool { return false }
 
+// Undo is empty.
+func (*Attachment) Undo() string { return "" }
+
 // Close does nothing.
 func (*Attachment) Close() error { return nil }
 
@@ -137,3 +140,12 @@ func (*Capture) Stats() (CaptureStats, error) { return CaptureStats{}, Available
 
 // Close does nothing.
 func (*Capture) Close() error { return nil }
+
+// ReadPinned returns an *UnavailableError.
+func ReadPinned(string) (*Pinned, error) { return nil, Available() }
+
+// RemovePinned returns an *UnavailableError.
+func RemovePinned(string) error { return Available() }
+
+// InterfaceType returns an *UnavailableError.
+func InterfaceType(string) (uint16, error) { return 0, Available() }

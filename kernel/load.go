@@ -29,3 +29,6 @@ const (
 	LogStats          // what it took to verify the program: Stats
 	LogAll            // also each instruction on each path, with what is known of registers there; may be megabytes
 )
+
+// verdicts says whether results are counted as verdicts.
+func (o *LoadOptions) verdicts() bool { return !o.Type.Acts() || o.Result != nil }

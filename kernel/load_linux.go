@@ -46,7 +46,14 @@ func Load(p ebpf.Program, opts LoadOptions) (*Filter, error) {
 // newCounter makes the map that a program counts in.
 func newCounter(opts LoadOptions) (*cilium.Map, error) {
 	liftMemlock()
-	m, err := cilium.NewMap(&cilium.MapSpec{Name: opts.Name, Type: cilium.Array, KeySize: 4, ValueSize: countSize, MaxEntries: 1})
+	value := make([]byte, countSize)
+	if opts.verdicts() {
+		hostOrder.PutUint64(value[countKind:], 1)
+	}
+	m, err := cilium.NewMap(&cilium.MapSpec{
+		Name: opts.Name, Type: cilium.Array, KeySize: 4, ValueSize: countSize, MaxEntries: 1,
+		Contents: []cilium.MapKV{{Key: uint32(0), Value: value}},
+	})
 	if err == nil {
 		return m, nil
 	}

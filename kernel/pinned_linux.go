@@ -1,0 +1,157 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	cilium "github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+)
+
+// ReadPinned tells of the program that a file keeps, where it is attached and what it has counted.
+func ReadPinned(file string) (*Pinned, error) {
+	prog, err := openPinned(file)
+	if err != nil {
+		return nil, err
+	}
+	defer prog.Close()
+	info, err := infoOf(prog)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pinned{Info: *info, Kind: prog.Type().String()}
+	if p.Links, err = linksOf(file, info.ID); err != nil {
+		return nil, err
+	}
+	filters, err := filtersOf(info.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range filters {
+		p.Hooks = append(p.Hooks, f.hook)
+	}
+	p.Counts, err = countsIn(prog)
+	return p, err
+}
+
+// RemovePinned detaches the program that a file keeps from wherever files beside it or filters of clsact have it attached, and
+// takes these files and the file itself away. Network interfaces are those of this network namespace.
+func RemovePinned(file string) error {
+	p, err := ReadPinned(file)
+	if err != nil {
+		return err
+	}
+	filters, err := filtersOf(p.ID)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for _, f := range filters {
+		all = append(all, netlink.FilterDel(f.filter))
+	}
+	for _, name := range p.Links {
+		all = append(all, (&Attachment{pinned: name}).Detach())
+	}
+	return errors.Join(append(all, os.Remove(file))...)
+}
+
+func openPinned(file string) (*cilium.Program, error) {
+	if err := switchedOff(); err != nil {
+		return nil, err
+	}
+	prog, err := cilium.LoadPinnedProgram(file, nil)
+	if err == nil {
+		return prog, nil
+	}
+	op := "open the pinned program " + file
+	if obstacle := obstacleTo(op, SocketFilter, err); obstacle != nil {
+		return nil, obstacle
+	}
+	return nil, fmt.Errorf("%s: %w", op, err)
+}
+
+// linksOf lists the files that Placement.LinkPin names after a pin and that hold links of this program.
+func linksOf(file string, id uint32) (names []string, err error) {
+	dir, base := filepath.Split(file)
+	entries, err := os.ReadDir(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		if len(e.Name()) > len(base) && e.Name()[:len(base)+1] == base+"_" && holdsLinkOf(name, id) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// holdsLinkOf says whether a file holds a link of the program. Files that hold something else are none of ours.
+func holdsLinkOf(name string, id uint32) bool {
+	l, err := link.LoadPinnedLink(name, nil)
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	info, err := l.Info()
+	return err == nil && uint32(info.Program) == id
+}
+
+// foundFilter is a filter of clsact with the program.
+type foundFilter struct {
+	hook   Hook
+	filter *netlink.BpfFilter
+}
+
+func filtersOf(id uint32) (found []foundFilter, err error) {
+	devices, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	for _, d := range devices {
+		for _, way := range []Way{Ingress, Egress} {
+			filters, err := netlink.FilterList(d, clsActParents[way])
+			if err != nil {
+				return nil, fmt.Errorf("list filters of %s: %w", d.Attrs().Name, err)
+			}
+			for _, one := range filters {
+				if f, ok := one.(*netlink.BpfFilter); ok && f.Id == int(id) && f.Name == filterName {
+					f.Fd = -1 // it tells which one to delete without
+					found = append(found, foundFilter{Hook{Kind: HookTC, Where: d.Attrs().Name, Way: way, Mode: ClsAct}, f})
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// countsIn looks among the maps of a program for the one that it counts in.
+func countsIn(prog *cilium.Program) (*Counts, error) {
+	info, err := prog.Info()
+	if err != nil {
+		return nil, err
+	}
+	ids, _ := info.MapIDs()
+	for _, id := range ids {
+		if c, err := countsOfMap(id); c != nil || err != nil {
+			return c, err
+		}
+	}
+	return nil, nil
+}
+
+// countsOfMap returns nil for a map that no program of ours counts in.
+func countsOfMap(id cilium.MapID) (*Counts, error) {
+	m, err := cilium.NewMapFromID(id)
+	if err != nil {
+		return nil, fmt.Errorf("open a map of the program: %w", err)
+	}
+	defer m.Close()
+	if m.Type() != cilium.Array || m.ValueSize() != countSize || m.MaxEntries() != 1 {
+		return nil, nil
+	}
+	return readCounts(m)
+}
