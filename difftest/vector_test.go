@@ -116,27 +116,34 @@ func requireVectors(t testing.TB) {
 	require.NoError(t, r.Close())
 }
 
+// eachWidth runs a test with as many lanes as there are, and with eight.
+func eachWidth(t *testing.T, test func(t *testing.T, r *Report)) {
+	for _, lanes := range []string{"", "8"} {
+		t.Run("lanes"+lanes, func(t *testing.T) {
+			t.Setenv(jit.VectorVariable, lanes)
+			requireVectors(t)
+			var r Report
+			test(t, &r)
+			requireAgreement(t, &r, "vector", "vector-O2")
+		})
+	}
+}
+
 func TestVectorsAgreeOnTraces(t *testing.T) {
-	requireVectors(t)
-	var r Report
-	for _, trace := range pcaps {
-		compareOn(t, &r, filters(t), vectorEngines, filepath.Join(pcapDir, trace.name), 1<<20)
-	}
-	for _, path := range realTraces(t) {
-		if _, err := readFile(path); err == nil {
-			compareOn(t, &r, filters(t), vectorEngines, path, 500)
+	eachWidth(t, func(t *testing.T, r *Report) {
+		for _, trace := range pcaps {
+			compareOn(t, r, filters(t), vectorEngines, filepath.Join(pcapDir, trace.name), 1<<20)
 		}
-	}
-	requireAgreement(t, &r, "vector", "vector-O2")
+		for _, path := range realTraces(t) {
+			if _, err := readFile(path); err == nil {
+				compareOn(t, r, filters(t), vectorEngines, path, 200)
+			}
+		}
+	})
 }
 
 func TestVectorsAgreeOnCorpus(t *testing.T) {
-	requireVectors(t)
 	programs := corpusPrograms(t)
-	var r Report
-	for _, trace := range pcaps {
-		compareOn(t, &r, programs, vectorEngines, filepath.Join(pcapDir, trace.name), 150)
-	}
 	var crafted []Record
 	for _, p := range Crafted() {
 		if p.Link == LinkEthernet {
@@ -144,23 +151,25 @@ func TestVectorsAgreeOnCorpus(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, crafted)
-	for _, p := range programs {
-		r.compareProgram(p, vectorEngines, "crafted", crafted, 0, nil)
-	}
-	requireAgreement(t, &r, "vector", "vector-O2")
+	eachWidth(t, func(t *testing.T, r *Report) {
+		for _, p := range programs {
+			r.compareProgram(p, vectorEngines, "crafted", crafted, 0, nil)
+		}
+		for _, trace := range pcaps {
+			compareOn(t, r, programs, vectorEngines, filepath.Join(pcapDir, trace.name), 100)
+		}
+	})
 }
 
 func TestVectorsAgreeOnRandomPrograms(t *testing.T) {
-	requireVectors(t)
-	t.Parallel()
-	every := uint64(5)
+	every := uint64(11)
 	if testing.Short() {
-		every = 250
+		every = 499
 	}
-	var r Report
-	for seed := range everyNth(randomPrograms, every) {
-		p, records := randomRun(seed, 12)
-		r.compareProgram(p, vectorEngines, "random", records, 0, nil)
-	}
-	requireAgreement(t, &r, "vector", "vector-O2")
+	eachWidth(t, func(t *testing.T, r *Report) {
+		for seed := range everyNth(randomPrograms, every) {
+			p, records := randomRun(seed, 12)
+			r.compareProgram(p, vectorEngines, "random", records, 0, nil)
+		}
+	})
 }

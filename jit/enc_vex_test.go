@@ -129,7 +129,7 @@ func vectorCases() (cases []vectorCase) {
 			}
 		})
 	}
-	return append(cases, oddCases()...)
+	return append(append(cases, oddCases()...), avx2Cases()...)
 }
 
 // comparison puts the predicate of a comparison into its name, as disassemblers do.

@@ -240,7 +240,7 @@ func (f *Func) RunBatch(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts [
 	switch {
 	case f.code == nil:
 		return f.interpret(buf, descs, skbs, verdicts)
-	case len(descs) >= group:
+	case len(descs) >= narrow.lanes:
 		if body := f.vectorBody(); body != nil {
 			return f.runVector(body, buf, descs, verdicts)
 		}

@@ -2,16 +2,16 @@ package jit
 
 import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
-	"golang.org/x/sys/cpu"
 )
 
-// vectorBody is machine code that takes 16 packets at once.
+// vectorBody is machine code that takes many packets at once.
 type vectorBody struct {
 	code  *pages
+	lanes int
 	batch int // packets per entry into generated code
 }
 
-// Packets shorter than what a vector body is made for are left to the scalar body, a group of 16 at a time. It is made for
+// Packets shorter than what a vector body is made for are left to the scalar body, a group at a time. It is made for
 // what all but the very shortest have: leastMost bytes, an ARP request, if the program looks that far, and leastMin in
 // any case.
 const (
@@ -19,18 +19,13 @@ const (
 	leastMost = 42
 )
 
-// hasVectors reports whether the processor has the instructions, and the system keeps their registers.
-var hasVectors = func() bool {
-	x := &cpu.X86
-	return x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ
-}
-
 // compileVector makes a vector body of a program that Check accepted. The error is a *VectorError, or that of seal.
 func compileVector(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, mode VectorMode) (*vectorBody, error) {
-	if !hasVectors() {
-		return nil, &VectorError{NoVectorCPU, -1}
+	s, err := chooseShape()
+	if err != nil {
+		return nil, err
 	}
-	g, err := vectorGraph(p, facts, abi)
+	g, err := vectorGraph(p, facts, abi, s)
 	if err != nil {
 		return nil, err
 	}
@@ -45,11 +40,12 @@ func compileVector(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, mode VectorM
 	if err != nil {
 		return nil, err
 	}
-	return &vectorBody{code: sealed, batch: min(max(group*int(batchInsns/cost)*group, 16*group), batchMax)}, nil
+	batch := int(batchInsns/cost) * s.lanes * 16
+	return &vectorBody{code: sealed, lanes: s.lanes, batch: min(max(batch, 16*s.lanes), batchMax)}, nil
 }
 
 // vectorGraph makes the graph of a program.
-func vectorGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) (*graph, error) {
+func vectorGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, s *shape) (*graph, error) {
 	if len(p) > vectorInsns {
 		return nil, &VectorError{NoVectorLong, -1}
 	}
@@ -61,7 +57,7 @@ func vectorGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) (*graph, error
 	default:
 		return nil, &VectorError{NoVectorABI, -1}
 	}
-	g, err := buildGraph(p, facts, abi, least)
+	g, err := buildGraph(p, facts, abi, s, least)
 	if err != nil {
 		return nil, err
 	}

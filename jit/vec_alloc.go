@@ -9,25 +9,12 @@ import (
 // different registers, and where there are too few, what is read least for its length lives in the frame. Nothing moves
 // during its life, so that it does not matter which regions are jumped over.
 
-// Registers of the vector body. Vectors below firstVector and masks from firstScratchMask on are for the instructions of one
-// line. k0 cannot be a write mask and is not used.
+// The mask registers that live things get. k0 cannot be a write mask and is not used; those from firstScratchMask on are for
+// the instructions of one line.
 const (
-	firstVector      = 8
-	countVectors     = 32 - firstVector
 	firstMask        = 1
 	firstScratchMask = 6
 	countMasks       = firstScratchMask - firstMask
-)
-
-// The frame of the vector body, which the trampoline reserves: vectors first, then masks. The return address lies at RSP.
-const (
-	frameVectors    = 36
-	frameMasks      = 128
-	vectorBytes     = 64
-	maskBytes       = 2
-	frameVectorAt   = 8
-	frameMaskAt     = frameVectorAt + frameVectors*vectorBytes
-	vectorFrameSize = frameVectors*vectorBytes + frameMasks*maskBytes
 )
 
 // home is where a vector or mask lives: in a register, or in a slot of the frame.
@@ -43,9 +30,11 @@ type life struct {
 	uses     int
 }
 
-// allocate finds the homes of vectors and masks. ok is false where the frame is too small.
+// allocate finds the homes of vectors and masks. ok is false where the frame is too small. Where masks have no registers of
+// their own, they are vectors like others.
 func (c *coder) allocate() (vectors, masks []home, ok bool) {
-	lv, lm := newLives(int(c.vectors)), newLives(int(c.masks))
+	all, s := newLives(int(c.vectors)+int(c.masks)), c.g.shape
+	lv, lm := all[:c.vectors], all[c.vectors:]
 	for i := range c.lines {
 		l := &c.lines[i]
 		read, written := 2*i, 2*i+1
@@ -60,9 +49,12 @@ func (c *coder) allocate() (vectors, masks []home, ok bool) {
 		}
 	}
 	lv.see(int(c.verdict), 2*len(c.lines))
-	vectors, okVectors := lv.assign(firstVector, countVectors, frameVectors)
-	masks, okMasks := lm.assign(firstMask, countMasks, frameMasks)
-	return vectors, masks, okVectors && okMasks
+	homes := make([]home, len(all))
+	if !s.masks {
+		return homes[:c.vectors], homes[c.vectors:], all.assign(homes, s.first, s.count, s.slots)
+	}
+	ok = lv.assign(homes, s.first, s.count, s.slots) && lm.assign(homes, firstMask, countMasks, frameMasks)
+	return homes[:c.vectors], homes[c.vectors:], ok
 }
 
 // lives are those of one class of registers.
@@ -88,9 +80,8 @@ func (l lives) see(id, at int) {
 // density is how often something is used for the time that it takes a register.
 func (l *life) density() float64 { return float64(l.uses) / float64(l.to-l.from+1) }
 
-// assign hands out registers, and slots of the frame.
-func (l lives) assign(first, count, slots int) (homes []home, ok bool) {
-	homes = make([]home, len(l))
+// assign hands out registers, and slots of the frame. homes are by id.
+func (l lives) assign(homes []home, first, count, slots int) (ok bool) {
 	order := slices.DeleteFunc(slices.Clone(l), func(v life) bool { return v.from < 0 })
 	slices.SortFunc(order, func(a, b life) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.id, b.id)) })
 	free := make([]uint8, count)
@@ -117,7 +108,7 @@ func (l lives) assign(first, count, slots int) (homes []home, ok bool) {
 			}
 			slot := slices.IndexFunc(frame, func(end int) bool { return end < out.from })
 			if slot < 0 {
-				return nil, false
+				return false
 			}
 			frame[slot], homes[out.id].slot = out.to, slot
 			continue
@@ -126,7 +117,7 @@ func (l lives) assign(first, count, slots int) (homes []home, ok bool) {
 		free = free[:len(free)-1]
 		active = append(active, v)
 	}
-	return homes, true
+	return true
 }
 
 // leastDense is the index of the life that is used least for its length.

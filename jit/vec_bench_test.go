@@ -183,7 +183,7 @@ func BenchmarkCompileVector(b *testing.B) {
 		require.NoError(b, err)
 		b.Run(fmt.Sprint(len(r.Program)), func(b *testing.B) {
 			for b.Loop() {
-				g, err := vectorGraph(r.Program, facts, ebpf.User)
+				g, err := vectorGraph(r.Program, facts, ebpf.User, &wide)
 				require.NoError(b, err)
 				_, _, err = generateVector(g)
 				require.NoError(b, err)

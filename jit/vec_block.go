@@ -6,6 +6,7 @@ import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 // topological one: jumps only go forward.
 type graph struct {
 	*nodes
+	shape   *shape
 	blocks  []block
 	windows []window
 	pool    pool

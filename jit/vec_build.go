@@ -12,7 +12,7 @@ type VectorReason string
 // The reasons.
 const (
 	NoVectorOff       VectorReason = "switched off"
-	NoVectorCPU       VectorReason = "the processor lacks AVX-512 (F, BW, VL, DQ)"
+	NoVectorCPU       VectorReason = "the processor has neither AVX-512 (F, BW, VL, DQ) nor AVX2"
 	NoVectorABI       VectorReason = "the program may write to its packets"
 	NoVectorLong      VectorReason = "the program is too long"
 	NoVectorContext   VectorReason = "it looks at the properties of a packet"
@@ -56,9 +56,9 @@ type builder struct {
 }
 
 // buildGraph follows the program. No packet is shorter than least.
-func buildGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, least uint32) (*graph, error) {
+func buildGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, s *shape, least uint32) (*graph, error) {
 	b := &builder{
-		graph: &graph{nodes: newNodes(least, 2*len(p))}, prog: p, facts: facts, live: liveRegisters(p),
+		graph: &graph{shape: s, nodes: newNodes(least, 2*len(p))}, prog: p, facts: facts, live: liveRegisters(p),
 		pending: make([][]*edge, len(p)), left: make([][]*places, len(p)),
 	}
 	b.blocks = make([]block, 0, countBlocks(p))

@@ -12,6 +12,7 @@ type coder struct {
 	masks   mask
 
 	at      []lanes // of each node: its vector
+	begun   []bool  // it has some number, but is still to be computed
 	columns [][windowColumns]lanes
 	bytes   lanes // offsets of the packets in the buffer
 	verdict lanes
@@ -22,11 +23,11 @@ type coder struct {
 	inits   map[int][]int // of each region: blocks behind it that it leads to
 }
 
-// code writes the lines for one group of 16 packets.
+// code writes the lines for one group of packets.
 func (g *graph) code(a *asm) *coder {
 	n := len(g.blocks)
 	c := &coder{
-		g: g, place: place(g), labels: a, at: make([]lanes, len(g.list)), columns: make([][windowColumns]lanes, len(g.windows)),
+		g: g, place: place(g), labels: a, at: make([]lanes, len(g.list)), begun: make([]bool, len(g.list)), columns: make([][windowColumns]lanes, len(g.windows)),
 		bytes: none, entry: make([]mask, n), started: make([]bool, n), ends: map[int][]label{}, inits: map[int][]int{},
 	}
 	for i := range c.at {
@@ -183,6 +184,11 @@ func (c *coder) beginRegion(i int) {
 	}
 	for _, id := range before {
 		c.value(id)
+	}
+	for _, id := range c.place.begun[i] {
+		if c.at[id] == none {
+			c.begin(id)
+		}
 	}
 	if c.entry[i] == none {
 		return

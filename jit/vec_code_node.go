@@ -11,30 +11,32 @@ var shiftOps = map[nodeOp]*vop{opShl: &vpslld, opShr: &vpsrld, opSar: &vpsrad}
 
 // value is the vector of a node, which is computed here if it is not there yet.
 func (c *coder) value(id nodeID) lanes {
-	if c.at[id] != none {
+	n := *c.g.at(id)
+	if c.at[id] != none && !c.begun[id] || n.op == opPhi {
 		return c.at[id]
 	}
-	n := *c.g.at(id)
-	switch n.op {
-	case opColumn:
+	if n.op == opColumn {
 		c.fetch(int(n.k))
 		c.at[id] = c.columns[n.k][n.n]
 		return c.at[id]
-	case opPhi:
-		c.beginPhi(id)
-		return c.at[id]
 	}
 	v := c.compute(n)
-	if n.op != opConst { // a constant in a register is for one use: its place in memory is as good
+	switch {
+	case c.begun[id]:
+		l := newLine(lineVector)
+		l.op, l.dst, l.b = &vmovdqa32, c.at[id], v
+		c.emit(l)
+		c.begun[id] = false
+	case n.op != opConst: // a constant in a register is for one use: its place in memory is as good
 		c.at[id] = v
 	}
 	return v
 }
 
-// beginPhi gives a phi a number before any edge does. Any number will do for lanes that come on no edge, as long as it is
+// begin gives a node a number before it is computed. Any number will do for lanes for which it never is, as long as it is
 // within the bounds that are known: what is computed of it must not leave tables and packets either.
-func (c *coder) beginPhi(id nodeID) {
-	c.at[id] = c.vector()
+func (c *coder) begin(id nodeID) {
+	c.at[id], c.begun[id] = c.vector(), true
 	c.broadcast(c.at[id], c.g.known[id].lo, none)
 }
 
@@ -98,19 +100,30 @@ func (c *coder) sum(id nodeID) lanes {
 
 // pick looks up words in a table of one or two registers.
 func (c *coder) pick(n node) lanes {
-	index := c.value(n.a)
-	l := newLine(lineVector)
-	if n.n == 16 {
-		l.op, l.a, l.mem, l.dst = &vpermd, index, int32(n.k), c.vector()
+	index, second := c.value(n.a), int32(n.k)+int32(c.g.shape.size)
+	permute := func(table int32) lanes {
+		l := newLine(lineVector)
+		l.op, l.a, l.mem, l.dst = &vpermd, index, table, c.vector()
 		c.emit(l)
 		return l.dst
 	}
-	l.op, l.mem, l.dst = &vmovdqu32, int32(n.k), c.vector()
-	c.emit(l)
-	u := newLine(lineUpdate)
-	u.op, u.a, u.mem, u.dst = &vpermt2d, index, int32(n.k)+tableAlign, l.dst
-	c.emit(u)
-	return u.dst
+	if int(n.n) == c.g.shape.lanes {
+		return permute(int32(n.k))
+	}
+	if c.g.shape == &wide {
+		l, u := newLine(lineVector), newLine(lineUpdate)
+		l.op, l.mem, l.dst = &vmovdqu32, int32(n.k), c.vector()
+		c.emit(l)
+		u.op, u.a, u.mem, u.dst = &vpermt2d, index, second, l.dst
+		c.emit(u)
+		return u.dst
+	}
+	low, high, test, move := permute(int32(n.k)), permute(second), newLine(lineCompare), newLine(lineVector)
+	test.op, test.a, test.mem, test.each, test.bits = &vptestmd, index, c.g.pool.word(uint32(c.g.shape.lanes)), true, c.mask()
+	c.emit(test)
+	move.op, move.dst, move.b, move.within = &vmovdqa32, low, high, test.bits
+	c.emit(move)
+	return low
 }
 
 // divide is a quotient; a remainder is what the quotient leaves. Divided by zero, the quotient is zero.

@@ -1,6 +1,6 @@
 package jit
 
-// What a group of 16 packets costs in either body, as far as that can be told of a program whose packets are not known. Both
+// What a group of packets costs in either body, as far as that can be told of a program whose packets are not known. Both
 // are estimates in cycles, from measurements on Zen 4.
 
 const (
@@ -8,12 +8,7 @@ const (
 	scalarInsn       = 0.5
 	scalarMispredict = 8.0 // of a branch that goes either way as often: half of them are predicted in spite of that
 
-	vectorGroup   = 30.0 // the loop and the descriptors
-	vectorLine    = 0.8
 	vectorSkip    = 3.0
-	vectorGather  = 20.0
-	vectorWindow  = 20.0
-	vectorDivide  = 40.0
 	vectorInFrame = 1.0 // for each operand
 )
 
@@ -47,7 +42,7 @@ func (g *graph) scalarCost(insns int) float64 {
 			reach[e.to] += reach[i] * chance
 		}
 	}
-	return group * cost
+	return float64(g.shape.lanes) * cost
 }
 
 // chance estimates how often the first edge of a block is taken.
@@ -69,21 +64,22 @@ func (g *graph) chance(i int) float64 {
 }
 
 // cost estimates what the lines cost.
-func (e *vectorEncoder) cost() float64 {
-	cost := vectorGroup
+func (e *encoder) cost() float64 {
+	s := e.shape
+	cost := float64(s.group)
 	for i := range e.c.lines {
 		l := &e.c.lines[i]
 		switch l.kind {
 		case lineGather:
-			cost += vectorGather
+			cost += float64(s.gather)
 		case lineWindow:
-			cost += vectorWindow
+			cost += float64(s.window)
 		case lineDivide:
-			cost += vectorDivide
+			cost += float64(s.divide)
 		case lineSkip, lineGiveUp:
 			cost += vectorSkip
 		default:
-			cost += vectorLine
+			cost += s.line
 		}
 		inFrame := func(h home) {
 			if h.slot >= 0 {

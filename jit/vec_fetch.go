@@ -2,6 +2,7 @@ package jit
 
 import (
 	"cmp"
+	"encoding/binary"
 	"maps"
 	"slices"
 )
@@ -105,6 +106,25 @@ func (g *graph) windowsOf(columns []uint32) (windows []window) {
 // aligned reports whether the columns are words of a window that starts there.
 func aligned(start uint32, columns []uint32) bool {
 	return !slices.ContainsFunc(columns, func(c uint32) bool { return (c-start)%columnSize != 0 })
+}
+
+// slots tells in which words of the window the columns are. Where they are no words, shuffle moves them there: it is for
+// vectors of up to 64 bytes.
+func (w *window) slots() (slots [windowColumns]int, shuffle []byte) {
+	if aligned(w.start, w.columns) {
+		for i, c := range w.columns {
+			slots[i] = int(c-w.start) / columnSize
+		}
+		return slots, nil
+	}
+	for range 4 {
+		for i := range windowColumns {
+			slots[i] = i
+			c := w.columns[min(i, len(w.columns)-1)] - w.start
+			shuffle = binary.LittleEndian.AppendUint32(shuffle, c|(c+1)<<8|(c+2)<<16|(c+3)<<24)
+		}
+	}
+	return slots, shuffle
 }
 
 // roots calls f with each node that decides something: conditions of edges that lead somewhere, verdicts, and faults.

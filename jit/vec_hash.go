@@ -29,6 +29,9 @@ func multipliers() func() uint32 {
 
 // perfectHash makes a table of 2^logSlots slots for the numbers; nil if none is found soon.
 func perfectHash(keys []uint32, logSlots int, tries int) *perfect {
+	if len(keys) > 1<<logSlots {
+		return nil
+	}
 	next := multipliers()
 	used := make([]int, 1<<logSlots)
 	shift := uint32(32 - logSlots)

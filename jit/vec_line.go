@@ -3,7 +3,7 @@ package jit
 // Between the graph and the machine code stands a list of lines: instructions on as many vectors and masks as are wanted.
 // vec_alloc.go finds registers for them, vec_encode.go writes them down.
 
-// lane names a vector of 16 numbers, bits a mask of 16 bits. Each has one place all its life.
+// lanes names a vector of numbers, mask which of its lanes are meant. Each has one place all its life.
 type (
 	lanes int32
 	mask  int32

@@ -70,13 +70,15 @@ func readBeforeSet(c *coder) error {
 
 // TestNothingIsReadBeforeItIsSet follows the lines of random programs: a register that is set in a region only must not be
 // read behind it, where the region may have been jumped over.
-func TestNothingIsReadBeforeItIsSet(t *testing.T) {
+func TestNothingIsReadBeforeItIsSet(t *testing.T) { eachShape(t, testNothingIsReadBeforeItIsSet) }
+
+func testNothingIsReadBeforeItIsSet(t *testing.T) {
 	skips := 0
 	for seed := range uint64(seeds(3000)) {
 		p := randomLaneProgram(seed)
 		facts, err := ebpf.Check(p, ebpf.User)
 		require.NoError(t, err)
-		g, err := vectorGraph(p, facts, ebpf.User)
+		g, err := vectorGraph(p, facts, ebpf.User, shapes[0])
 		if err != nil {
 			continue
 		}

@@ -53,25 +53,41 @@ func (g *graph) idleWith(verdict uint32) (idle []bool, n int) {
 	return idle, n
 }
 
-// threadJumps leads edges past blocks that do nothing.
+// threadJumps leads edges past blocks that do nothing, and those to blocks that end with the same verdict to the last of them.
 func (g *graph) threadJumps() {
+	ends := map[nodeID]int{}
 	for i := len(g.blocks) - 1; i > 0; i-- {
 		b := &g.blocks[i]
-		if len(b.out) != 1 || len(b.phis)+len(b.faults) > 0 || g.at(b.out[0].cond).op != opTrue {
+		if len(b.phis)+len(b.faults) > 0 {
 			continue
 		}
-		on := b.out[0]
-		on.gone = true
-		to := &g.blocks[on.to]
-		for _, e := range b.in {
-			e.to, e.brings = on.to, on.brings
+		if b.verdict != noNode {
+			if last, ok := ends[b.verdict]; ok {
+				g.redirect(b, last, nil)
+			} else {
+				ends[b.verdict] = i
+			}
+			continue
 		}
-		to.in = append(to.in, b.in...)
-		b.in, b.out = nil, nil
+		if len(b.out) == 1 && g.at(b.out[0].cond).op == opTrue {
+			on := b.out[0]
+			on.gone, b.out = true, nil
+			g.redirect(b, on.to, on.brings)
+		}
 	}
 	for i := range g.blocks {
 		g.blocks[i].forget()
 	}
+	g.prune()
+}
+
+// redirect leads the edges to a block to another.
+func (g *graph) redirect(b *block, to int, brings []nodeID) {
+	for _, e := range b.in {
+		e.to, e.brings = to, brings
+	}
+	g.blocks[to].in = append(g.blocks[to].in, b.in...)
+	b.in = nil
 }
 
 // prune cuts off the blocks that nothing leads to any more.

@@ -14,7 +14,7 @@ type lowering struct {
 
 // lower gives the graph that code is made of.
 func (g *graph) lower() *graph {
-	to := &graph{nodes: newNodes(g.least, 64), pool: g.pool, verdict: g.verdict}
+	to := &graph{shape: g.shape, nodes: newNodes(g.least, 64), pool: g.pool, verdict: g.verdict}
 	l := &lowering{from: g, to: to, found: map[column]nodeID{}, done: make([]nodeID, len(g.list)), places: make([]int, len(g.blocks))}
 	for i := range l.done {
 		l.done[i] = noNode

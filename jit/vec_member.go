@@ -1,14 +1,14 @@
 package jit
 
-import "math"
-
-// Ways to ask whether a number is in a set, each with an estimate of what it costs in cycles for 16 lanes.
-const (
-	costGather = 24 // of a word for each lane, measured on Zen 4; processors of Intel need 12 to 16
-	costPick   = 2  // out of registers
+import (
+	"math"
+	"math/bits"
 )
 
-// way is one of them.
+// costPick is what a look-up in registers costs, in cycles.
+const costPick = 2
+
+// way is a way to ask whether a number is in a set, with an estimate of what it costs in cycles for all lanes.
 type way struct {
 	cost int
 	make func() nodeID
@@ -85,21 +85,21 @@ func (g *graph) within(x nodeID, s span) nodeID {
 // The longest table of bits, in numbers: 8 KiB.
 const bitmapMost = 1 << 16
 
-// bitmap looks the number up in a table of bits. Up to 1024 of them fit into registers.
+// bitmap looks the number up in a table of bits. A short one fits into registers.
 func (g *graph) bitmap(x nodeID, set []span) way {
 	base := set[0].lo &^ 31
 	last := set[len(set)-1].hi
 	if last-base >= bitmapMost {
 		return way{}
 	}
-	words := 16
+	words := g.shape.lanes
 	for uint32(words)*32 <= last-base {
 		words *= 2
 	}
 	const shiftAndTest, rangeCheck = 4, 2
 	cost := shiftAndTest + costPick
-	if words > 32 {
-		cost = shiftAndTest + costGather
+	if words > g.shape.tables {
+		cost = shiftAndTest + g.shape.gather
 	}
 	if g.known[x].hi-base >= uint32(words)*32 || g.known[x].lo < base {
 		cost += rangeCheck
@@ -114,7 +114,7 @@ func (g *graph) bitmap(x nodeID, set []span) way {
 		at := uint32(g.pool.table(table))
 		from := g.binary(opSub, x, g.constant(base))
 		word := g.binary(opShr, from, g.constant(5))
-		if words <= 32 {
+		if words <= g.shape.tables {
 			word = g.intern(node{op: opPick, n: uint8(words), a: word, k: at}, anyNumber)
 		} else {
 			word = g.binary(opAnd, word, g.constant(uint32(words-1)))
@@ -150,7 +150,7 @@ func (g *graph) hashed(x nodeID, set []span) way {
 	if len(keys) < 4 || len(keys) > hashMost {
 		return way{}
 	}
-	h, cost := hashOf(keys)
+	h, cost := g.shape.hashOf(keys)
 	if h == nil {
 		return way{}
 	}
@@ -159,12 +159,9 @@ func (g *graph) hashed(x nodeID, set []span) way {
 }
 
 // hashOf finds the table that costs least.
-func hashOf(keys []uint32) (*perfect, int) {
-	if len(keys) <= hashPick {
-		if h := perfectHash(keys, 4, 200); h != nil {
-			return h, costPick
-		}
-		if h := perfectHash(keys, 5, 8000); h != nil {
+func (s *shape) hashOf(keys []uint32) (*perfect, int) {
+	for log := bits.Len(uint(s.lanes - 1)); 1<<log <= s.tables && len(keys) <= hashPick; log++ {
+		if h := perfectHash(keys, log, 2000); h != nil {
 			return h, costPick
 		}
 	}
@@ -173,10 +170,10 @@ func hashOf(keys []uint32) (*perfect, int) {
 			continue // hardly ever
 		}
 		if h := perfectHash(keys, log, 400); h != nil {
-			return h, costGather
+			return h, s.gather
 		}
 	}
-	return displacedHash(keys), 2*costGather + 3
+	return displacedHash(keys), 2*s.gather + 3
 }
 
 // lookUp is the condition that x is in the table.
@@ -189,7 +186,7 @@ func (g *graph) lookUp(x nodeID, h *perfect) nodeID {
 	}
 	at := uint32(g.pool.table(h.slots))
 	op := node{op: opRead, a: slot, k: at}
-	if len(h.slots) <= 32 {
+	if len(h.slots) <= g.shape.tables {
 		op = node{op: opPick, n: uint8(len(h.slots)), a: slot, k: at}
 	}
 	return g.compare(predEQ, g.intern(op, bounds{0, math.MaxUint32}), x)

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// The vector body evaluates a program on 16 packets at once. In between stands a graph of nodes: each is a number of 32
+// The vector body evaluates a program on 16 or 8 packets at once. In between stands a graph of nodes: each is a number of 32
 // bits a lane, or one bit a lane where it is a condition. Nodes are pure. A load yields what the packet holds, and anything
 // where the packet does not reach, so that it may be computed for lanes that never come to it. What the control flow of
 // the program decides is left to the masks of blocks (vec_block.go).
@@ -39,7 +39,7 @@ const (
 	opSwap // the four bytes of a in reverse
 	opFlag // 1 where the condition a holds, otherwise 0
 	opPhi  // what the edge brought on which a lane came to block a; k numbers the phis there
-	opPick // word a, modulo n, of the table at k; n is 16 or 32
+	opPick // word a, modulo n, of the table at k, which has n words
 	opRead // word a of the table at k
 
 	// Made of loads by fetch.

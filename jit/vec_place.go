@@ -11,10 +11,12 @@ type placement struct {
 	used    []bool
 	first   []nodeSpot // of each node: the first block that reads it, and the region around all that do
 	last    []int      // the last block that reads it
+	after   []int      // of each node: the last block of whose phis it is made
 	windows []nodeSpot // of each window
 	fetched []bool
 	before  map[int][]nodeID // of each region: nodes to be computed in front of it
-	views   map[int][]int    // likewise for windows
+	begun   map[int][]nodeID // nodes that get some number in front of it, and are computed inside
+	views   map[int][]int    // windows to be fetched in front of it
 }
 
 // place finds the place of each node.
@@ -30,11 +32,22 @@ func place(g *graph) *placement {
 
 func newPlacement(g *graph, r *regions) *placement {
 	n := len(g.list)
-	return &placement{
-		g: g, regions: r, used: make([]bool, n), first: make([]nodeSpot, n), last: make([]int, n),
+	p := &placement{
+		g: g, regions: r, used: make([]bool, n), first: make([]nodeSpot, n), last: make([]int, n), after: make([]int, n),
 		windows: make([]nodeSpot, len(g.windows)), fetched: make([]bool, len(g.windows)),
-		before: map[int][]nodeID{}, views: map[int][]int{},
+		before: map[int][]nodeID{}, begun: map[int][]nodeID{}, views: map[int][]int{},
 	}
+	for id := range g.list {
+		n := &g.list[id]
+		operands, count := n.operands()
+		for _, o := range operands[:count] {
+			p.after[id] = max(p.after[id], p.after[o])
+		}
+		if n.op == opPhi {
+			p.after[id] = int(n.a)
+		}
+	}
+	return p
 }
 
 // walk goes from what decides something to what that reads. A node is made after what it reads, so that each is visited
@@ -111,14 +124,32 @@ func (p *placement) settle(id nodeID) {
 		p.fetched[n.k] = true
 		return
 	}
-	at, child := p.at(p.first[id])
-	if child != root {
-		p.before[child] = append(p.before[child], id)
-	}
+	at := p.home(id)
 	operands, count := n.operands()
 	for _, o := range operands[:count] {
 		p.use(o, at)
 	}
+}
+
+// home decides where a node is computed: in front of the outermost region that some of its readers are outside of. But a node
+// that is made of phis is not computed before their block. If that is inside of the region, who reads the node behind it
+// has come through, and whoever has not may find any number.
+func (p *placement) home(id nodeID) nodeSpot {
+	s, r := p.first[id], p.regions
+	outermost, inside := root, r.of[s.block]
+	at := nodeSpot{s.block, inside}
+	for ; inside != s.region; inside = r.parent(inside) {
+		if outermost = inside; inside >= p.after[id] {
+			at = nodeSpot{inside, r.parent(inside)}
+		}
+	}
+	if at.region != r.of[s.block] {
+		p.before[at.block] = append(p.before[at.block], id)
+	}
+	if at.region != s.region {
+		p.begun[outermost] = append(p.begun[outermost], id)
+	}
+	return at
 }
 
 // settlePhi lets a phi read what the edges bring. Where a region is jumped over in which it gets its first number, it needs
@@ -131,7 +162,7 @@ func (p *placement) settlePhi(id nodeID, n *node) {
 		spot = p.merge(true, spot, at)
 	}
 	if _, child := p.at(spot); child != root {
-		p.before[child] = append(p.before[child], id)
+		p.begun[child] = append(p.begun[child], id)
 	}
 }
 
@@ -158,11 +189,11 @@ func (p *placement) costs() []int {
 			windowEnds[n.k] = max(windowEnds[n.k], p.last[id])
 			continue
 		}
-		own[narrowest(p.first[id].block, p.last[id])] += costOf(n)
+		own[narrowest(p.first[id].block, p.last[id])] += p.g.shape.costOf(n)
 	}
 	for i, w := range p.windows {
 		if p.fetched[i] {
-			own[narrowest(w.block, windowEnds[i])] += costWindow
+			own[narrowest(w.block, windowEnds[i])] += p.g.shape.window
 		}
 	}
 	for i := range p.g.blocks {
@@ -171,21 +202,15 @@ func (p *placement) costs() []int {
 	return own
 }
 
-// Estimates in cycles for 16 lanes.
-const (
-	costWindow = 18
-	costDivide = 40
-)
-
 // costOf is the estimate for one node.
-func costOf(n *node) int {
+func (s *shape) costOf(n *node) int {
 	switch n.op {
 	case opConst, opCapLen, opWireLen, opColumn:
 		return 0
 	case opGather, opRead:
-		return costGather
+		return s.gather
 	case opDiv, opMod:
-		return costDivide
+		return s.divide
 	case opPick:
 		return costPick
 	}

@@ -78,6 +78,11 @@ func TestVectorReasons(t *testing.T) {
 		f.SetVector(VectorNever)
 		_, why := f.Vector()
 		require.Equal(t, &VectorError{NoVectorOff, -1}, why)
+		t.Setenv(VectorVariable, "8")
+		f = compiled(t, tcp())
+		lanes, why := f.Vector()
+		require.NoError(t, why)
+		require.Equal(t, 8, lanes)
 		t.Setenv(VectorVariable, "never")
 		f = compiled(t, tcp())
 		f.SetVector(VectorAlways)
@@ -85,14 +90,14 @@ func TestVectorReasons(t *testing.T) {
 		require.Equal(t, &VectorError{NoVectorOff, -1}, why)
 	})
 	t.Run("processor", func(t *testing.T) {
-		defer func(old func() bool) { hasVectors = old }(hasVectors)
-		hasVectors = func() bool { return false }
+		defer func(all []*shape) { shapes = all }(shapes)
+		shapes = nil
 		_, why := compiled(t, tcp()).Vector()
 		require.Equal(t, &VectorError{NoVectorCPU, -1}, why)
 	})
 	t.Run("untracked", func(t *testing.T) { // the checker refuses such programs, too
 		p := one(ebpf.Mov.Reg32(ebpf.R0, ebpf.R9))
-		_, err := vectorGraph(p, &ebpf.Facts{Proved: make([]bool, 2), Access: make([]ebpf.Memory, 2)}, ebpf.User)
+		_, err := vectorGraph(p, &ebpf.Facts{Proved: make([]bool, 2), Access: make([]ebpf.Memory, 2)}, ebpf.User, &wide)
 		require.Equal(t, &VectorError{NoVectorUntracked, 0}, err)
 	})
 	t.Run("buffer", func(t *testing.T) {

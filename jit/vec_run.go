@@ -2,14 +2,13 @@ package jit
 
 import (
 	"math"
-	"os"
 	"runtime"
 	"sync"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
-// VectorMode says whether [Func.RunBatch] takes 16 packets at once.
+// VectorMode says whether [Func.RunBatch] takes many packets at once.
 type VectorMode uint8
 
 // The modes.
@@ -18,9 +17,6 @@ const (
 	VectorAlways                   // wherever it is possible
 	VectorNever
 )
-
-// VectorVariable is an environment variable: where it is set to "never", processes do without vectors.
-const VectorVariable = "CBPF2EBPF_VECTOR"
 
 // vectors is the vector body of a Func. It is made when it is first wanted: a Func that runs one packet at a time has no
 // use for it.
@@ -37,7 +33,7 @@ type vectors struct {
 func vectorMaker(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) func(VectorMode) (*vectorBody, error) {
 	p = append(ebpf.Program(nil), p...)
 	return func(mode VectorMode) (*vectorBody, error) {
-		if mode == VectorNever || os.Getenv(VectorVariable) == "never" {
+		if mode == VectorNever {
 			return nil, &VectorError{NoVectorOff, -1}
 		}
 		return compileVector(p, facts, abi, mode)
@@ -57,10 +53,11 @@ func (f *Func) Vector() (lanes int, why error) {
 		return 1, err
 	}
 	defer f.release()
-	if body := f.vectorBody(); body == nil {
+	body := f.vectorBody()
+	if body == nil {
 		return 1, f.vectors.why
 	}
-	return group, nil
+	return body.lanes, nil
 }
 
 // vectorBody makes the vector body if there is none yet. The caller holds the Func.
@@ -85,8 +82,8 @@ func (v *vectors) free() {
 // Groups that vectors give up are left to the scalar body, and some packets more, so that little is lost where there are many
 // such groups: restMin at first, and twice as many each time up to restMax.
 const (
-	restMin = group
-	restMax = 64 * group
+	restMin = 16
+	restMax = 1024
 )
 
 // runVector is RunBatch with vectors, as far as they carry. Their indices have 31 bits.
@@ -94,7 +91,7 @@ func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []
 	rest := restMin
 	for done := 0; done < len(descs); {
 		n, took := min(len(descs)-done, body.batch), 0
-		if n >= group && len(buf) <= math.MaxInt32 {
+		if n >= body.lanes && len(buf) <= math.MaxInt32 {
 			took = body.code.runVector(buf, descs[done:done+n], verdicts[done:done+n])
 		}
 		done += took

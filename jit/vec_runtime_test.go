@@ -31,7 +31,9 @@ func flush(g *generator, size int, lengths []int) (descs []Desc) {
 }
 
 // TestVectorsTouchNoByteOutside puts packets flush against both ends of a page whose neighbours fault, 16 at a time.
-func TestVectorsTouchNoByteOutside(t *testing.T) {
+func TestVectorsTouchNoByteOutside(t *testing.T) { eachShape(t, testVectorsTouchNoByteOutside) }
+
+func testVectorsTouchNoByteOutside(t *testing.T) {
 	requireVectors(t)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	page := fenced(t)
@@ -51,10 +53,10 @@ func TestVectorsTouchNoByteOutside(t *testing.T) {
 		ran++
 		g := newGenerator(seed)
 		var lengths []int
-		for range 4 * group {
+		for range 64 {
 			lengths = append(lengths, leastMost+g.IntN(60))
 		}
-		for n := range 2 * group {
+		for n := range 32 {
 			lengths = append(lengths, leastMin+n)
 		}
 		lengths = append(lengths, 0, 1, 2, 3, 4, 13, 14, 15, 16, 17)
@@ -76,16 +78,18 @@ func TestVectorsTouchNoByteOutside(t *testing.T) {
 }
 
 // TestVectorFenceWorks shows that the test above can fail.
-func TestVectorFenceWorks(t *testing.T) {
+func TestVectorFenceWorks(t *testing.T) { eachShape(t, testVectorFenceWorks) }
+
+func testVectorFenceWorks(t *testing.T) {
 	page := fenced(t)
 	f := vectored(t, tcp())
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	lie := unsafe.Slice(unsafe.SliceData(page[len(page)-10:]), 24)
-	_, descs := packets(group, 24)
+	_, descs := packets(16, 24)
 	for i := range descs {
 		descs[i].Off = 0
 	}
-	verdicts := make([]uint32, group)
+	verdicts := make([]uint32, 16)
 	require.Panics(t, func() { _ = f.RunBatch(lie, descs, nil, verdicts) })
 	runtime.GC()
 	require.NoError(t, f.RunBatch(page[:24], descs, nil, verdicts))
@@ -93,7 +97,9 @@ func TestVectorFenceWorks(t *testing.T) {
 
 // TestVectorsUnderStress runs vector bodies that use every kind of register and the whole frame, on stacks of all depths,
 // while the collector, the profiler and preemption do their worst.
-func TestVectorsUnderStress(t *testing.T) {
+func TestVectorsUnderStress(t *testing.T) { eachShape(t, testVectorsUnderStress) }
+
+func testVectorsUnderStress(t *testing.T) {
 	requireVectors(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(5))
 	var profile bytes.Buffer

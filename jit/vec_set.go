@@ -54,11 +54,11 @@ func (g *graph) joinDecisions() {
 		var best *decision
 		for _, on := range g.comparedHere(i) {
 			d := g.decide(i, on)
-			for _, b := range d.blocks {
-				seen[b] = true
-			}
 			if len(d.blocks) >= decisionMin && d.plan() && (best == nil || d.saves > best.saves) {
 				best = d
+			}
+			for _, b := range d.blocks {
+				seen[b] = true
 			}
 		}
 		if best != nil {
@@ -256,13 +256,76 @@ func (d *decision) outcomes() (out []*outcome) {
 	return out
 }
 
+// absorb goes on where an outcome leads to another tree of comparisons of the same number, and nothing else leads there.
+func (d *decision) absorb(out []*outcome) []*outcome {
+	ours := map[int]bool{}
+	for _, b := range d.blocks {
+		ours[b] = true
+	}
+	for i := 0; i < len(out); i++ {
+		o, b := out[i], &d.g.blocks[out[i].edge.to]
+		_, _, compares := d.compares(b)
+		if !compares || len(b.phis) > 0 || slices.ContainsFunc(b.in, func(e *edge) bool { return !ours[e.from] }) {
+			continue
+		}
+		next := d.g.decide(o.edge.to, d.on)
+		out = slices.Delete(out, i, i+1)
+		for _, further := range next.outcomes() {
+			if spans := intersect(further.spans, o.spans); len(spans) > 0 {
+				out = addOutcome(out, further.edge, spans)
+			}
+		}
+		d.blocks = append(d.blocks, next.blocks...)
+		for _, b := range next.blocks {
+			ours[b] = true
+		}
+		i = -1
+	}
+	return out
+}
+
+// intersect lists the stretches of numbers that are in both lists.
+func intersect(a, b []span) (both []span) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		if s := (span{max(a[i].lo, b[j].lo), min(a[i].hi, b[j].hi)}); s.lo <= s.hi {
+			both = append(both, s)
+		}
+		if a[i].hi < b[j].hi {
+			i++
+		} else {
+			j++
+		}
+	}
+	return both
+}
+
+// addOutcome puts stretches to those that lead to the same place.
+func addOutcome(out []*outcome, e *edge, spans []span) []*outcome {
+	i := slices.IndexFunc(out, func(o *outcome) bool { return sameWay(o.edge, e) })
+	if i < 0 {
+		return append(out, &outcome{e, spans})
+	}
+	all := append(slices.Clone(out[i].spans), spans...)
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
+	joined := all[:1]
+	for _, s := range all[1:] {
+		if last := &joined[len(joined)-1]; last.hi+1 == s.lo {
+			last.hi = s.hi
+		} else {
+			joined = append(joined, s)
+		}
+	}
+	out[i] = &outcome{out[i].edge, joined}
+	return out
+}
+
 // sameWay reports whether two edges lead to the same place with the same numbers.
 func sameWay(a, b *edge) bool { return a.to == b.to && slices.Equal(a.brings, b.brings) }
 
 // plan finds out how to ask for the outcomes, and whether that is cheaper than all the comparisons.
 func (d *decision) plan() bool {
 	const perBlock = 2 // a comparison, and what is left of the mask
-	out := d.outcomes()
+	out := d.absorb(d.outcomes())
 	slices.SortStableFunc(out, func(a, b *outcome) int { return cmp.Compare(d.g.difficulty(a), d.g.difficulty(b)) })
 	d.saves = perBlock * len(d.blocks)
 	for _, o := range out[:len(out)-1] {

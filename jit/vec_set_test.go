@@ -34,9 +34,11 @@ func TestPerfectHashing(t *testing.T) {
 	g := newGenerator(1)
 	for _, n := range []int{4, 5, 16, hashPick, hashPick + 1, 40, 80, 128, 300, 1000, 4000} {
 		keys := randomKeys(g, n, ^uint32(0))
-		h, cost := hashOf(keys)
+		h, cost := wide.hashOf(keys)
 		require.NotNil(t, h, "%d numbers", n)
 		require.Equal(t, n <= hashPick, cost == costPick)
+		_, cost = narrow.hashOf(keys)
+		require.Equal(t, n <= 5, cost == costPick)
 		for _, k := range keys {
 			require.True(t, h.contains(k), "%d of %d", k, n)
 		}
@@ -114,7 +116,9 @@ func lookUps(g *generator, keys []uint32, size int, swap, tree bool) ebpf.Progra
 }
 
 // TestListsAndTreesOfComparisons looks numbers up: all that are listed, their neighbours, and others.
-func TestListsAndTreesOfComparisons(t *testing.T) {
+func TestListsAndTreesOfComparisons(t *testing.T) { eachShape(t, testListsAndTreesOfComparisons) }
+
+func testListsAndTreesOfComparisons(t *testing.T) {
 	joined := 0
 	for seed := range uint64(seeds(400)) {
 		g := newGenerator(seed)
@@ -146,7 +150,7 @@ func TestListsAndTreesOfComparisons(t *testing.T) {
 
 		facts, err := ebpf.Check(p, ebpf.User)
 		require.NoError(t, err)
-		g1, err := vectorGraph(p, facts, ebpf.User)
+		g1, err := vectorGraph(p, facts, ebpf.User, shapes[0])
 		require.NoError(t, err)
 		reached := 0
 		for i := range g1.blocks {

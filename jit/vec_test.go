@@ -16,12 +16,14 @@ import (
 )
 
 // TestVectorCodeIsAFramelessLeaf disassembles vector bodies: the runtime relies on their shape as on that of the others.
-func TestVectorCodeIsAFramelessLeaf(t *testing.T) {
+func TestVectorCodeIsAFramelessLeaf(t *testing.T) { eachShape(t, testVectorCodeIsAFramelessLeaf) }
+
+func testVectorCodeIsAFramelessLeaf(t *testing.T) {
 	for seed := range uint64(300) {
 		p := randomLaneProgram(seed)
 		facts, err := ebpf.Check(p, ebpf.User)
 		require.NoError(t, err)
-		g, err := vectorGraph(p, facts, ebpf.User)
+		g, err := vectorGraph(p, facts, ebpf.User, shapes[0])
 		require.NoError(t, err)
 		code, _, err := generateVector(g)
 		require.NoError(t, err)
@@ -49,7 +51,7 @@ func TestVectorCodeIsAFramelessLeaf(t *testing.T) {
 				require.True(t, to >= 0 && to < len(code), "%s leaves the code", text)
 			}
 			if m, ok := inst.Args[0].(x86asm.Mem); ok && m.Base == x86asm.RSP {
-				require.LessOrEqual(t, m.Disp, int64(8+vectorFrameSize-vectorBytes), text)
+				require.LessOrEqual(t, m.Disp, int64(8+vectorFrameSize-maskBytes), text)
 			}
 			at += inst.Len
 		}
@@ -58,7 +60,9 @@ func TestVectorCodeIsAFramelessLeaf(t *testing.T) {
 
 // TestFaultsOnVectors runs programs with accesses that nothing guards. The first packet that faults ends the batch in either
 // body, with the same error, and the verdicts before it stand.
-func TestFaultsOnVectors(t *testing.T) {
+func TestFaultsOnVectors(t *testing.T) { eachShape(t, testFaultsOnVectors) }
+
+func testFaultsOnVectors(t *testing.T) {
 	requireVectors(t)
 	faults, fine := 0, 0
 	for seed := range uint64(seeds(1000)) {
@@ -81,7 +85,7 @@ func TestFaultsOnVectors(t *testing.T) {
 			b.Emit(ebpf.Return())
 		})
 		f := vectored(t, p)
-		buf, descs := randomBatch(g, 3*group+g.IntN(group), 60)
+		buf, descs := randomBatch(g, 48+g.IntN(16), 60)
 		for i := range descs {
 			if i%16 != 3 || g.IntN(2) == 0 {
 				descs[i].WireLen = uint32(g.IntN(60))
@@ -112,7 +116,9 @@ func TestVectorFrame(t *testing.T) {
 
 // TestEveryLengthOfPacket cuts packets to each length, sixteen or more of the same and mixed, and runs translated filters on
 // them: all of their guards are at work.
-func TestEveryLengthOfPacket(t *testing.T) {
+func TestEveryLengthOfPacket(t *testing.T) { eachShape(t, testEveryLengthOfPacket) }
+
+func testEveryLengthOfPacket(t *testing.T) {
 	requireVectors(t)
 	tr := newTraffic(3)
 	var buf []byte
@@ -178,9 +184,11 @@ func branching(n int) ebpf.Program {
 }
 
 // TestVectorsInTheFrame runs programs that need more registers than there are.
-func TestVectorsInTheFrame(t *testing.T) {
+func TestVectorsInTheFrame(t *testing.T) { eachShape(t, testVectorsInTheFrame) }
+
+func testVectorsInTheFrame(t *testing.T) {
 	g := newGenerator(5)
-	for _, p := range []ebpf.Program{pressure(10), pressure(24), pressure(34), pressure(54), branching(4), branching(20), branching(100)} {
+	for _, p := range []ebpf.Program{pressure(10), pressure(24), pressure(34), pressure(54), branching(4), branching(20), branching(60)} {
 		f := vectored(t, p)
 		buf, descs := randomBatch(g, 100, leastMost)
 		for i := range descs {
@@ -190,7 +198,9 @@ func TestVectorsInTheFrame(t *testing.T) {
 	}
 }
 
-func TestSeccompOnVectors(t *testing.T) {
+func TestSeccompOnVectors(t *testing.T) { eachShape(t, testSeccompOnVectors) }
+
+func testSeccompOnVectors(t *testing.T) {
 	requireVectors(t)
 	p := ebpf.Program{ebpf.Load(4, ebpf.R0, ebpf.R1, 60), ebpf.Load(4, ebpf.R5, ebpf.R1, 0), ebpf.Add.Reg32(ebpf.R0, ebpf.R5), ebpf.Return()}
 	f, err := CompileSeccomp(p)
@@ -213,7 +223,9 @@ func TestSeccompOnVectors(t *testing.T) {
 }
 
 // TestOneBodyForAll wants the vector body from many goroutines at once, of programs that are closed meanwhile.
-func TestOneBodyForAll(t *testing.T) {
+func TestOneBodyForAll(t *testing.T) { eachShape(t, testOneBodyForAll) }
+
+func testOneBodyForAll(t *testing.T) {
 	requireVectors(t)
 	buf, descs := packets(512, 60)
 	for range 50 {

@@ -1,12 +1,10 @@
 package jit
 
-import "encoding/binary"
-
 // head reads the descriptors of the group, and leaves unless all its packets lie in the buffer and are long enough.
-func (e *vectorEncoder) head(l *line) {
+func (e *wideWriter) head(l *line) {
 	const first, words = scratch, scratch + 3
 	for i := range zreg(3) {
-		e.evex(evex{op: &vmovdqu32, dst: uint8(first + i), rm: vat(vDesc, int32(i)*vectorBytes)})
+		e.evex(evex{op: &vmovdqu32, dst: uint8(first + i), rm: vat(vDesc, int32(i)*int32(wide.size))})
 	}
 	var fields [3]zreg
 	for field := range fields {
@@ -34,13 +32,13 @@ func (e *vectorEncoder) head(l *line) {
 }
 
 // field takes one word out of each of the descriptors in z0 to z2: out of the first two registers, then out of the third.
-func (e *vectorEncoder) field(to zreg, field int) {
+func (e *wideWriter) field(to zreg, field int) {
 	const descWords, index = descSize / 4, scratch + 6
-	var early, late [group]uint32
-	for i := range group {
+	var early, late [16]uint32
+	for i := range early {
 		word := uint32(descWords*i + field)
-		if early[i], late[i] = word, uint32(i); word >= 2*group {
-			early[i], late[i] = 0, group+word-2*group
+		if early[i], late[i] = word, uint32(i); word >= 32 {
+			early[i], late[i] = 0, 16+word-32
 		}
 	}
 	pool := &e.c.g.pool
@@ -52,12 +50,10 @@ func (e *vectorEncoder) field(to zreg, field int) {
 
 // window reads 16 bytes of each packet: four packets into each of z0 to z3, in an order that makes up for what the
 // transposition does to it. Then the words that are wanted are put together.
-func (e *vectorEncoder) window(l *line) {
+func (e *wideWriter) window(l *line) {
 	w := &e.c.g.windows[l.window]
 	for part := range 4 {
-		for i, r := range vTemps {
-			e.load(4, r, at(vDesc, int32(4*part+i)*descSize+descOff))
-		}
+		e.placesOf(4 * part)
 		for i, r := range vTemps {
 			z, from := scratch+zreg(i), vat(vBuf, int32(w.start)).plusReg(r)
 			if part == 0 {
@@ -67,35 +63,19 @@ func (e *vectorEncoder) window(l *line) {
 			}
 		}
 	}
-	e.transpose(l, e.slots(w))
-}
-
-// slots tells in which words of the window the columns are. Columns that are no words are moved there first.
-func (e *vectorEncoder) slots(w *window) (slots [windowColumns]int) {
-	if aligned(w.start, w.columns) {
-		for i, c := range w.columns {
-			slots[i] = int(c-w.start) / columnSize
-		}
-		return slots
-	}
-	var shuffle []byte
-	for range 4 {
-		for i := range windowColumns {
-			slots[i] = i
-			c := w.columns[min(i, len(w.columns)-1)] - w.start
-			shuffle = binary.LittleEndian.AppendUint32(shuffle, c|(c+1)<<8|(c+2)<<16|(c+3)<<24)
+	slots, shuffle := w.slots()
+	if shuffle != nil {
+		at := e.c.g.pool.block(shuffle)
+		for z := range zreg(4) {
+			e.evex(evex{op: &vpshufb, dst: uint8(scratch + z), src: scratch + z, rm: vat(vPool, at)})
 		}
 	}
-	at := e.c.g.pool.block(shuffle)
-	for z := range zreg(4) {
-		e.evex(evex{op: &vpshufb, dst: uint8(scratch + z), src: scratch + z, rm: vat(vPool, at)})
-	}
-	return slots
+	e.transpose(l, slots)
 }
 
 // transpose makes vectors of the words in z0 to z3: pairs of them first, of the lower two words in z4 and z5, of the upper two
 // in z6 and z7.
-func (e *vectorEncoder) transpose(l *line, slots [windowColumns]int) {
+func (e *wideWriter) transpose(l *line, slots [windowColumns]int) {
 	made := [2]bool{}
 	for i, v := range l.outs {
 		if upper := slots[i] / 2; v != none && !made[upper] {
