@@ -533,7 +533,7 @@ func TestPinned(t *testing.T) {
 		return err
 	}))
 	require.Equal(t, "web_filter", p.Name)
-	require.Equal(t, "SchedCLS", p.Kind)
+	require.Equal(t, kernel.TC, p.Type)
 	require.Equal(t, []string{web + "_tc_far_egress"}, p.Links)
 	require.Equal(t, []kernel.Hook{place.Hooks[0], place.Hooks[2]}, p.Hooks)
 	require.Equal(t, &kernel.Counts{Runs: 1, Last: 5, Ends: map[int32]uint64{1: 1}, Verdicts: true}, p.Counts)

@@ -94,12 +94,14 @@ func load(p ebpf.Program, opts LoadOptions) (*cilium.Program, error) {
 	return prog, nil
 }
 
-// kinds says what the kernel calls each type.
-var kinds = [...]struct {
+// kind is what the kernel calls a type.
+type kind struct {
 	program cilium.ProgramType
 	attach  cilium.AttachType
 	flags   uint32
-}{
+}
+
+var kinds = [...]kind{
 	SocketFilter:  {program: cilium.SocketFilter},
 	TC:            {program: cilium.SchedCLS},
 	CgroupIngress: {program: cilium.CGroupSKB, attach: cilium.AttachCGroupInetIngress},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	cilium "github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -22,7 +23,11 @@ func ReadPinned(file string) (*Pinned, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pinned{Info: *info, Kind: prog.Type().String()}
+	i := slices.IndexFunc(kinds[:], func(k kind) bool { return k.program == prog.Type() })
+	if i < 0 {
+		return nil, fmt.Errorf("%s is a program of the type %s, which is none of ours", file, prog.Type())
+	}
+	p := &Pinned{Info: *info, Type: Type(i)}
 	if p.Links, err = linksOf(file, info.ID); err != nil {
 		return nil, err
 	}

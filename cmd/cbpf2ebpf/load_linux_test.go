@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel/veth"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+)
+
+// newLink makes two namespaces for the test, or skips it where that is impossible.
+func newLink(t *testing.T) *veth.Link {
+	t.Helper()
+	requireLoading(t)
+	l, err := veth.New(1500)
+	if err != nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") != "1" {
+		t.Skipf("skipped: no namespaces to load programs in: %v", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+// output is what a command that is still running has said.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// running is a command at work in the namespace of an end.
+type running struct {
+	stdout, stderr output
+	done           chan int
+}
+
+func start(e *veth.End, stdin string, args ...string) *running {
+	r := &running{done: make(chan int, 1)}
+	go e.Do(func() error {
+		r.done <- run(args, strings.NewReader(stdin), &r.stdout, &r.stderr)
+		return nil
+	})
+	return r
+}
+
+// attached waits until the command says that its program is attached.
+func (r *running) attached(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(r.stderr.String(), "attached to ") || len(r.done) > 0 }, 10*time.Second, time.Millisecond)
+	require.Empty(t, r.done, r.stderr.String())
+}
+
+// ended waits until the command is done, and demands that it ends well.
+func (r *running) ended(t *testing.T) {
+	t.Helper()
+	select {
+	case status := <-r.done:
+		require.Equal(t, exitDone, status, r.stderr.String())
+	case <-time.After(10 * time.Second):
+		t.Fatal("the command does not end")
+	}
+}
+
+// in runs a command in the namespace of an end, to its end.
+func in(t *testing.T, e *veth.End, stdin string, args ...string) (r result) {
+	t.Helper()
+	require.NoError(t, e.Do(func() error {
+		r = cli(stdin, args...)
+		return nil
+	}))
+	return r
+}
+
+// frames sends IPv4 and other frames from the near end, through a program that sees them leave.
+type frames struct {
+	l *veth.Link
+	s *veth.Station
+}
+
+func newFrames(t *testing.T, l *veth.Link) *frames {
+	s, err := l.Put(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, -1), ebpf.Return()}, veth.TCEgress, kernel.LoadOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return &frames{l, s}
+}
+
+func (f *frames) send(t *testing.T, ip, other int) {
+	t.Helper()
+	for i := range ip + other {
+		data := f.l.UDP([]byte("hello"))
+		data[5]++ // to another host, so that nobody answers
+		if i >= ip {
+			data[12], data[13] = 0x88, 0xb5
+		}
+		_, err := f.s.Try(veth.Frame{Data: data})
+		require.NoError(t, err)
+	}
+}
+
+// The command ends after so many packets that match, and has counted the others too.
+func TestLoadCount(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	r := start(l.Far, "", "load", filter("ip.d"), "--attach", "socket:far", "-c", "3")
+	r.attached(t)
+	f.send(t, 0, 4)
+	f.send(t, 3, 0)
+	r.ended(t)
+	require.Equal(t, "3 of 7 packets match\n", r.stdout.String())
+	require.Regexp(t, `^cbpf2ebpf: loaded a socket filter of \d+ instructions, of which the verifier followed \d+ on all paths, \d+ bytes of machine code
+cbpf2ebpf: attached to socket:far; Ctrl-C ends it
+$`, r.stderr.String())
+}
+
+// Time ends it as well, and counts are printed meanwhile.
+func TestLoadDuration(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	r := start(l.Far, "", "load", filter("ip.d"), "--attach", "socket:far", "--duration", "500ms", "--interval", "100ms")
+	r.attached(t)
+	f.send(t, 2, 1)
+	r.ended(t)
+	lines := strings.Split(strings.TrimSpace(r.stdout.String()), "\n")
+	require.Greater(t, len(lines), 2)
+	require.Less(t, len(lines), 8)
+	require.Equal(t, "2 of 3 packets match", lines[len(lines)-1])
+}
+
+// Ctrl-C and its relatives are a good end. A process of its own is interrupted, in a namespace of its own.
+func TestLoadInterrupted(t *testing.T) {
+	newLink(t) // where that is possible, so is this
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		cmd, _ := process(t, "load", filter("ip.d"), "--attach", "socket:lo")
+		var stdout bytes.Buffer
+		var stderr output
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+		require.NoError(t, cmd.Start())
+		require.Eventually(t, func() bool { return strings.Contains(stderr.String(), "attached") }, 10*time.Second, time.Millisecond)
+		require.NoError(t, cmd.Process.Signal(signal))
+		require.NoError(t, cmd.Wait(), stderr.String())
+		require.Equal(t, "0 of 0 packets match\n", stdout.String())
+	}
+}
+
+// mountBPF mounts a bpf file system for the test.
+func mountBPF(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, unix.Mount("bpf", dir, "bpf", 0, ""))
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, 0)) })
+	return dir
+}
+
+// A program is pinned, shown, and taken away.
+func TestLoadPinned(t *testing.T) {
+	requireLoading(t)
+	file := filepath.Join(mountBPF(t), "web")
+	r := cli("", "load", filter("ip.d"), "--pin", file, "--name", "my_web")
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Equal(t, "pinned at "+file+"\ncbpf2ebpf pinned "+file+" shows it, with --remove it takes it away\n", r.stdout)
+
+	again := cli("", "load", filter("ip.d"), "--pin", file)
+	require.Equal(t, exitRefused, again.status)
+	require.Contains(t, again.stderr, "cbpf2ebpf: something is pinned there already: "+file+"\n  what to do: ")
+
+	require.Regexp(t, `^my_web: a socket filter, id \d+, tag [0-9a-f]{16}, \d+ bytes of machine code\n$`, succeed(t, "", "pinned", file))
+	require.Empty(t, succeed(t, "", "pinned", file, "--remove"))
+	gone := cli("", "pinned", file)
+	require.Equal(t, exitRefused, gone.status)
+	require.Contains(t, gone.stderr, "no such file or directory\n  what to do: bpftool prog show")
+	require.Equal(t, gone, cli("", "pinned", file, "--remove"))
+}
+
+// A socket ends with the command, and what is pinned stays.
+func TestLoadPinnedSocket(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	file := filepath.Join(mountBPF(t), "web")
+	r := start(l.Far, "", "load", filter("ip.d"), "--pin", file, "--attach", "socket:far", "-c", "1")
+	r.attached(t)
+	f.send(t, 1, 0)
+	r.ended(t)
+	require.Equal(t, "1 of 1 packets match\npinned at "+file+"\ncbpf2ebpf pinned "+file+" shows it, with --remove it takes it away\n", r.stdout.String())
+	shown := in(t, l.Far, "", "pinned", file)
+	require.Equal(t, exitDone, shown.status, shown.stderr)
+	require.Contains(t, shown.stdout, "\n1 of 1 packets match\n")
+	require.Equal(t, result{}, in(t, l.Far, "", "pinned", file, "--remove"))
+}
+
+func TestLoadDryRun(t *testing.T) {
+	requireLoading(t)
+	r := cli("", "load", filter("ip.d"), "--dry-run", "--pin", "/nonexistent/web", "--attach", "socket:lo")
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Empty(t, r.stderr)
+	require.Regexp(t, `^the kernel takes a socket filter of \d+ instructions, of which the verifier followed \d+ on all paths, \d+ bytes of machine code
+would pin it at /nonexistent/web
+would attach it to socket:lo
+$`, r.stdout)
+
+	r = cli("", "load", filter("ip.d"), "--dry-run", "--verifier-log")
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Regexp(t, `(?s)R1=ctx\(\).*\(95\) exit.*processed \d+ insns`, r.stderr)
+}
+
+// Who may not load is told what is missing, and a dry run says what it would do.
+func TestLoadWithoutPrivilege(t *testing.T) {
+	requireLoading(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	command := filepath.Join(dir, "cbpf2ebpf")
+	require.NoError(t, os.WriteFile(command, readFile(t, self), 0o755))
+	for parent := dir; parent != os.TempDir(); parent = filepath.Dir(parent) {
+		require.NoError(t, os.Chmod(parent, 0o755))
+	}
+	nobody := func(args ...string) (string, string, error) {
+		cmd := exec.Command(command, args...)
+		var stdout, stderr bytes.Buffer
+		cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = []string{beMain + "=1"}, dir, bytes.NewReader(readFile(t, filter("ip.d"))), &stdout, &stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		err := cmd.Run()
+		return stdout.String(), stderr.String(), err
+	}
+	stdout, stderr, err := nobody("load", "--dry-run", "--attach", "socket:lo")
+	require.NoError(t, err, stderr)
+	require.Regexp(t, `^a socket filter of \d+ instructions; the kernel was not asked: .*operation not permitted \(needs .*\)
+would attach it to socket:lo\n$`, stdout)
+
+	_, stderr, err = nobody("load", "--attach", "socket:lo")
+	var exit *exec.ExitError
+	require.True(t, errors.As(err, &exit))
+	require.Equal(t, exitRefused, exit.ExitCode())
+	require.Regexp(t, `^cbpf2ebpf: .*operation not permitted \(needs .*\)\n  what to do: run it as root \(sudo\)`, stderr)
+}
+
+// A refusal is a sentence, with its place in both programs.
+func TestRefusedProgram(t *testing.T) {
+	program, err := cbpf.Parse(readFile(t, filter("ip.d")))
+	require.NoError(t, err)
+	r, err := translate.Translate(program, translate.Options{Target: translate.Socket})
+	require.NoError(t, err)
+	slot := 0
+	for r.PCs[slot] != 1 {
+		slot++
+	}
+	text, _ := r.Program.Line(slot, ebpf.LLVM)
+	from := &input{program: program, name: "ip.d"}
+	for _, test := range []struct {
+		err  kernel.VerifierError
+		want string
+	}{
+		{kernel.VerifierError{PC: slot, Message: "R2 offset is outside of the packet"},
+			"ip.d: the verifier refuses the program: it reads packet bytes without having compared their end with the end of the packet\n" +
+				"  at slot " + regexp.QuoteMeta(itoa(slot)+": "+text) + "\n" +
+				`  which comes from \(001\) jeq      #0x800           jt 2\tjf 3` + "\n" +
+				"  the kernel says: R2 offset is outside of the packet\n  what to do: .+"},
+		{kernel.VerifierError{PC: 0, Message: "something new"},
+			"ip.d: the verifier refuses the program: something new\n  at slot 0: .+"},
+		{kernel.VerifierError{PC: -1, Message: "something new"}, "ip.d: the verifier refuses the program: something new"},
+		{kernel.VerifierError{PC: 9999, Message: "something new"}, "ip.d: the verifier refuses the program: something new"},
+	} {
+		got := refusedProgram(from, r, &test.err)
+		require.Regexp(t, "^"+test.want+"$", got.Error())
+		var refused *kernel.VerifierError
+		require.ErrorAs(t, got, &refused)
+	}
+}
+
+// What cannot be attached is told with what to do.
+func TestLoadRefused(t *testing.T) {
+	l := newLink(t)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--attach", "socket:none"}, "cbpf2ebpf: there is no such interface in this network namespace: none\n  what to do: ip link lists those that there are\n"},
+		{[]string{"--pin", "/nonexistent/web"}, "only a bpf file system can hold pins: /nonexistent: no such file or directory\n  what to do: pin below /sys/fs/bpf"},
+		{[]string{"--pin", filepath.Join(t.TempDir(), "web"), "--attach", "socket:far"}, "only a bpf file system can hold pins"},
+	} {
+		r := in(t, l.Far, "", append([]string{"load", filter("ip.d")}, test.args...)...)
+		require.Equal(t, exitRefused, r.status)
+		require.Contains(t, r.stderr, test.want)
+		require.Empty(t, r.stdout)
+	}
+	r := in(t, l.Far, "", "load", "/nonexistent/f", "--dry-run")
+	require.Equal(t, exitRefused, r.status)
+	require.Contains(t, r.stderr, "no such file")
+	r = in(t, l.Far, "1,48 0 0 0", "load", "--dry-run")
+	require.Equal(t, exitRefused, r.status)
+	require.Contains(t, r.stderr, "stdin: line 1: (000) program does not end with a return")
+}
+
+// requireLoading skips where the kernel loads no programs for us; with CBPF2EBPF_REQUIRE_KERNEL=1 it fails there.
+func requireLoading(t *testing.T) {
+	t.Helper()
+	err := kernel.Available()
+	if err != nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") == "1" {
+		t.Fatalf("CBPF2EBPF_REQUIRE_KERNEL=1, but: %v", err)
+	}
+	if err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/spf13/cobra"
+)
+
+// loadPlan is where a program goes, and as what.
+type loadPlan struct {
+	place kernel.Placement
+	kind  kernel.Type
+	link  difftest.LinkType
+	waits bool // the command stays, and counts
+}
+
+// hookTargets are the targets whose programs run at each kind of hook.
+var hookTargets = map[kernel.HookKind]string{
+	kernel.HookSocket:        "socket",
+	kernel.HookTC:            "tc",
+	kernel.HookXDP:           "xdp",
+	kernel.HookCgroup:        "cgroup-skb",
+	kernel.HookFentry:        "trace",
+	kernel.HookTracepoint:    "trace",
+	kernel.HookRawTracepoint: "trace",
+	kernel.HookKprobe:        "trace",
+}
+
+// targetTypes are what programs of each target are loaded as where no hook says it.
+var targetTypes = map[string]kernel.Type{
+	"socket": kernel.SocketFilter, "tc": kernel.TC, "xdp": kernel.XDP, "cgroup-skb": kernel.CgroupIngress,
+}
+
+// plan reads what the command line wants.
+func (f *loadFlags) plan(cmd *cobra.Command) (*loadPlan, error) {
+	p := &loadPlan{place: kernel.Placement{Pin: f.pin}}
+	for _, text := range f.attach {
+		h, err := kernel.ParseHook(text)
+		if err != nil {
+			return nil, usagef("--attach: %w", err)
+		}
+		p.place.Hooks = append(p.place.Hooks, h)
+		p.waits = p.waits || f.pin == "" || h.Kind == kernel.HookSocket
+	}
+	limited := f.count > 0 || f.duration > 0 || f.interval > 0
+	p.waits = p.waits || limited && len(p.place.Hooks) > 0
+	switch {
+	case len(f.attach) == 0 && f.pin == "" && !f.dryRun:
+		return nil, usagef("nothing to do with the program: give --attach HOOK, --pin PATH or --dry-run")
+	case limited && len(f.attach) == 0:
+		return nil, usagef("--count, --duration and --interval go with --attach")
+	case f.duration < 0 || f.interval < 0:
+		return nil, usagef("times are not negative")
+	}
+	if err := f.chooseTarget(p); err != nil {
+		return nil, err
+	}
+	return p, f.chooseLink(p)
+}
+
+// chooseTarget finds out what the program is loaded as. All hooks must take the same program.
+func (f *loadFlags) chooseTarget(p *loadPlan) error {
+	for i, h := range p.place.Hooks {
+		target := hookTargets[h.Kind]
+		if f.t.target == "" {
+			f.t.target = target
+		}
+		if f.t.target != target {
+			return usagef("%s runs programs of the target %s, not %s", h, target, f.t.target)
+		}
+		if first := p.place.Hooks[0]; h.Types()[0] != first.Types()[0] {
+			return usagef("one program cannot be attached to both %s and %s", first, p.place.Hooks[i])
+		}
+		p.kind = h.Types()[0]
+	}
+	if len(p.place.Hooks) > 0 {
+		return nil
+	}
+	if f.t.target == "" {
+		f.t.target = translate.Socket.String()
+	}
+	kind, ok := targetTypes[f.t.target]
+	if !ok {
+		if _, err := translate.ParseTarget(f.t.target); err != nil {
+			return &usageError{err}
+		}
+		return usagef("what a program of the target %s is for in the kernel, only --attach could say", f.t.target)
+	}
+	p.kind = kind
+	return nil
+}
+
+// chooseLink takes the link type of the packets from the interface, as tcpdump -i does, unless --linktype says it.
+func (f *loadFlags) chooseLink(p *loadPlan) (err error) {
+	p.link = difftest.LinkEthernet
+	for _, h := range p.place.Hooks {
+		switch h.Kind {
+		case kernel.HookSocket, kernel.HookTC, kernel.HookXDP:
+			found, err := linkOf(h.Where)
+			if err != nil {
+				return err
+			}
+			p.link = found
+		case kernel.HookCgroup:
+			p.link = difftest.LinkRaw
+		}
+	}
+	p.link, err = f.src.link(p.link)
+	return err
+}
+
+// ARPHRD_* of linux/if_arp.h, of interfaces whose packets begin with an Ethernet header, and with that of IP.
+var (
+	ethernetTypes = map[uint16]bool{1: true, 772: true}                                       // Ethernet, loopback
+	ipTypes       = map[uint16]bool{0xfffe: true, 768: true, 769: true, 776: true, 512: true} // none, tunnels of IPv4 and IPv6, SIT, PPP
+)
+
+// linkOf is the link type of the packets of an interface. Where interfaces cannot be asked it is Ethernet.
+func linkOf(name string) (difftest.LinkType, error) {
+	number, err := kernel.InterfaceType(name)
+	switch {
+	case errors.Is(err, kernel.ErrUnavailable) || err == nil && ethernetTypes[number]:
+		return difftest.LinkEthernet, nil
+	case err != nil:
+		return 0, advised(err)
+	case ipTypes[number]:
+		return difftest.LinkRaw, nil
+	}
+	return 0, fmt.Errorf("%s: packets of interfaces of type %d (ARPHRD_*) begin with a header that is not known here: say which with --linktype", name, number)
+}
+
+// translate reads the program and translates it.
+func (f *loadFlags) translate(cmd *cobra.Command, args []string, p *loadPlan) (*input, *translate.Result, error) {
+	opts, err := f.t.options(p.link)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := f.src.program(cmd, args, p.link)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := translate.Translate(in.program, opts)
+	if err != nil {
+		return nil, nil, in.fault(err)
+	}
+	return in, r, nil
+}
+
+// options are those for loading. Who is there to read counts has the program count.
+func (f *loadFlags) options(r *translate.Result, p *loadPlan) kernel.LoadOptions {
+	opts := kernel.LoadOptions{Type: p.kind, Name: f.name, Licence: f.licence, Log: kernel.LogStats, Count: len(p.place.Hooks) > 0}
+	if opts.Licence == "" {
+		opts.Licence = r.Licence
+	}
+	if f.log {
+		opts.Log = kernel.LogAll
+	}
+	for _, h := range p.place.Hooks {
+		if h.Kind == kernel.HookFentry || h.Kind == kernel.HookTracepoint {
+			opts.AttachTo = h.Where
+		}
+	}
+	return opts
+}
+
+// matches counts the packets that matched.
+func (p *loadPlan) matches(c *kernel.Counts) uint64 { return c.Ends[1] }
+
+// hookForms lists the hooks for a help text, in lines.
+func hookForms() string { return "  " + strings.Join(kernel.HookForms(), "\n  ") }
