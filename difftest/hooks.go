@@ -15,18 +15,30 @@ import (
 type hook struct {
 	opts translate.Options
 	kind kernel.Type
+	// whole says that packets end where their captured bytes end, and that nothing is known of them that does not stand in
+	// them, as far as it could not at the hook: see measures.
+	whole bool
+}
+
+// forProgram returns the hook for a program. XDP programs that look for the payload count in the packet as it is there, tags included; the
+// reference, which knows one place for a tag at a time, could not tell of it as well.
+func (h hook) forProgram(p cbpf.Program) hook {
+	if h.whole = measures(p); h.whole {
+		h.opts.Tags = false
+	}
+	return h
 }
 
 // etherLen is the length of an Ethernet header.
 const etherLen = 14
 
-func tcHook(link LinkType) hook { return hook{link.Options(translate.TC), kernel.TC} }
+func tcHook(link LinkType) hook { return hook{opts: link.Options(translate.TC), kind: kernel.TC} }
 
 func cgroupHook(link LinkType) hook {
-	return hook{link.Options(translate.CGroupSKB), kernel.CgroupIngress}
+	return hook{opts: link.Options(translate.CGroupSKB), kind: kernel.CgroupIngress}
 }
 
-func xdpHook(link LinkType) hook { return hook{link.Options(translate.XDP), kernel.XDP} }
+func xdpHook(link LinkType) hook { return hook{opts: link.Options(translate.XDP), kind: kernel.XDP} }
 
 // level3 reports whether packets of the hook begin with their network header.
 func (h hook) level3() bool {
@@ -64,11 +76,15 @@ func (h hook) placed(at cbpf.Packet) cbpf.Packet {
 	if h.opts.HaType != 0 {
 		at.Meta.HaType = h.opts.HaType
 	}
+	if h.whole {
+		at.WireLen = uint32(len(at.Data))
+	}
 	switch h.opts.Target {
 	case translate.CGroupSKB:
 		at.Meta.NetOff = 0
 		return at
 	case translate.XDP:
+		at.Meta.VlanPresent = at.Meta.VlanPresent && !h.whole
 		at.WireLen = uint32(len(at.Data))
 		at.Meta.NetOff = etherLen
 		if h.opts.NetOff != 0 {
@@ -175,7 +191,7 @@ func (e *SplitError) Error() string {
 // prepareHook runs the translation for a hook in the interpreter of package ebpf, on each packet in one piece and in two.
 func prepareHook(at func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
-		h := at(link)
+		h := at(link).forProgram(p)
 		whole, err := prepareTranslated(p, h.opts)
 		if err != nil {
 			return nil, err
@@ -195,6 +211,9 @@ func prepareHook(at func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, 
 				return 0, err
 			}
 			in.Linear = pieces(at.Data)
+			if h.whole { // the kernel has the link-layer header in one piece, and knows where the next one begins
+				in.Linear = max(in.Linear, at.Meta.NetOff)
+			}
 			again, err := two.Run(in)
 			if err == nil && uint32(again) != uint32(verdict) {
 				err = &SplitError{in.Linear, uint32(verdict), uint32(again)}
@@ -219,7 +238,7 @@ func pieces(data []byte) int {
 // prepareKernelHook loads the translation for a hook into the running kernel.
 func prepareKernelHook(at func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
-		h := at(link)
+		h := at(link).forProgram(p)
 		x, err := prepareTranslated(p, h.opts)
 		if err != nil {
 			return nil, err

@@ -27,27 +27,27 @@ var tcActions = &translate.Actions{Match: translate.TCOK, Drop: translate.TCShot
 
 // variants are the ways that differ in the code that loads become, plain and optimised.
 var variants = optimised([]variant{
-	{"tc", hook{translate.Options{Target: translate.TC, HaType: 1}, kernel.TC}},
-	{"tc with actions", hook{translate.Options{Target: translate.TC, HaType: 1, Actions: tcActions}, kernel.TC}},
-	{"tc, l3 on l2", hook{translate.Options{Target: translate.TC, HaType: 1, Link: translate.LinkIP}, kernel.TC}},
-	{"tc, l2 on l3", hook{translate.Options{
+	{"tc", hook{opts: translate.Options{Target: translate.TC, HaType: 1}, kind: kernel.TC}},
+	{"tc with actions", hook{opts: translate.Options{Target: translate.TC, HaType: 1, Actions: tcActions}, kind: kernel.TC}},
+	{"tc, l3 on l2", hook{opts: translate.Options{Target: translate.TC, HaType: 1, Link: translate.LinkIP}, kind: kernel.TC}},
+	{"tc, l2 on l3", hook{opts: translate.Options{
 		Target: translate.TC, HaType: 1, Link: translate.LinkEthernet, HookLink: translate.LinkIP,
-	}, kernel.TC}},
-	{"tc with actions, l3 on l2", hook{translate.Options{
+	}, kind: kernel.TC}},
+	{"tc with actions, l3 on l2", hook{opts: translate.Options{
 		Target: translate.TC, HaType: 1, Link: translate.LinkIP, Actions: tcActions,
-	}, kernel.TC}},
-	{"cgroup-skb", hook{translate.Options{Target: translate.CGroupSKB}, kernel.CgroupIngress}},
-	{"cgroup-skb, l2 on l3", hook{translate.Options{
+	}, kind: kernel.TC}},
+	{"cgroup-skb", hook{opts: translate.Options{Target: translate.CGroupSKB}, kind: kernel.CgroupIngress}},
+	{"cgroup-skb, l2 on l3", hook{opts: translate.Options{
 		Target: translate.CGroupSKB, Link: translate.LinkEthernet, Actions: &translate.Actions{Match: 0, Drop: 1},
-	}, kernel.CgroupEgress}},
-	{"xdp", hook{translate.Options{Target: translate.XDP, HaType: 1, Tags: true}, kernel.XDP}},
-	{"xdp, l3 on l2", hook{translate.Options{Target: translate.XDP, HaType: 1, Tags: true, Link: translate.LinkIP}, kernel.XDP}},
-	{"xdp with fragments", hook{translate.Options{
+	}, kind: kernel.CgroupEgress}},
+	{"xdp", hook{opts: translate.Options{Target: translate.XDP, HaType: 1, Tags: true}, kind: kernel.XDP}},
+	{"xdp, l3 on l2", hook{opts: translate.Options{Target: translate.XDP, HaType: 1, Tags: true, Link: translate.LinkIP}, kind: kernel.XDP}},
+	{"xdp with fragments", hook{opts: translate.Options{
 		Target: translate.XDP, HaType: 1, Tags: true, Frags: true, Actions: &translate.Actions{Match: translate.XDPDrop, Drop: translate.XDPTx},
-	}, kernel.XDPFrags}},
-	{"xdp with fragments, l3 on l2", hook{translate.Options{
+	}, kind: kernel.XDPFrags}},
+	{"xdp with fragments, l3 on l2", hook{opts: translate.Options{
 		Target: translate.XDP, HaType: 1, Tags: true, Frags: true, Link: translate.LinkIP,
-	}, kernel.XDPFrags}},
+	}, kind: kernel.XDPFrags}},
 })
 
 // optimised adds the same at the highest level of optimisation.
@@ -144,7 +144,7 @@ func (v variant) takes(t *testing.T, name string, p cbpf.Program) (stats kernel.
 
 // everywhere is variants, and the target without any.
 func everywhere() []variant {
-	socket := variant{"socket", hook{translate.Options{Target: translate.Socket}, kernel.SocketFilter}}
+	socket := variant{"socket", hook{opts: translate.Options{Target: translate.Socket}, kind: kernel.SocketFilter}}
 	return append(optimised([]variant{socket}), variants...)
 }
 

@@ -15,6 +15,7 @@ type direct struct {
 	skb       bool  // the context is a struct __sk_buff, otherwise a struct xdp_md
 	tags      bool
 	haType    uint16
+	netOff    uint32 // where to look for the network header first, where only the kernel knows
 }
 
 // rest is a way to read bytes that do not lie between data and data_end.

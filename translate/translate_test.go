@@ -18,13 +18,12 @@ func extensionLoad(e cbpf.Ext) cbpf.Program {
 
 // TestExtensionsByTarget is the list of what each target can express.
 func TestExtensionsByTarget(t *testing.T) {
-	searches := []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtNlattrNest, cbpf.ExtPayOff}
 	refused := map[translate.Target][]cbpf.Ext{
 		translate.User:      nil,
 		translate.Socket:    {cbpf.ExtHaType},
-		translate.TC:        searches,
-		translate.CGroupSKB: append([]cbpf.Ext{cbpf.ExtHaType}, searches...),
-		translate.XDP:       append([]cbpf.Ext{cbpf.ExtPktType, cbpf.ExtMark, cbpf.ExtRxHash}, searches...),
+		translate.TC:        nil,
+		translate.CGroupSKB: {cbpf.ExtHaType},
+		translate.XDP:       {cbpf.ExtPktType, cbpf.ExtMark, cbpf.ExtRxHash},
 	}
 	for target, exts := range refused {
 		for _, info := range cbpf.Exts {
