@@ -257,3 +257,61 @@ func TestVerifierTakesJumpyLoads(t *testing.T) {
 		}
 	}
 }
+
+// TestHooksFindPayload asks every hook for the offset of the payload, and whether it is what the reference says.
+func TestHooksFindPayload(t *testing.T) {
+	t.Parallel()
+	offset := extOnly(cbpf.ExtPayOff)
+	for _, v := range variants {
+		prepare := v.engine(prepareHook, interpNames).Prepare
+		agreed, values := 0, map[uint32]bool{}
+		for i, d := range dissectable() {
+			if i%2 == 0 {
+				continue
+			}
+			ways := received(d.tagged(i % 3))
+			pkt := ways[len(ways)-1]
+			if v.addsHeader() || v.level3() && !v.takesHeader() { // the packet is one that begins with its network header
+				pkt.Data, pkt.WireLen = pkt.Data[etherLen:], pkt.WireLen-etherLen
+			}
+			at, err := v.of(offset).brings(&pkt)
+			require.NoError(t, err)
+			seen := v.of(offset).sees(at)
+			want, err := cbpf.Run(offset, &seen)
+			require.NoError(t, err)
+			r, err := prepare(cbpf.Program{offset[0], {Op: cbpf.OpJeqK, K: want, Jf: 1}, {Op: cbpf.OpRetK, K: 1}, {Op: cbpf.OpRetK}}, LinkEthernet)
+			require.NoError(t, err)
+			got, err := r.Verdict(&pkt)
+			require.NoError(t, err, "%s: %s", v.name, d.name)
+			expected := uint32(1)
+			if r.Tells != nil {
+				expected = r.Tells(1)
+			}
+			require.Equal(t, expected, got, "%s: %s: not %d", v.name, d.name, want)
+			agreed++
+			values[want] = true
+		}
+		t.Log(v.name, agreed, len(values))
+		require.Greater(t, len(values), 10)
+	}
+}
+
+// TestVerifierTakesSearches loads programs that look for the payload and for attributes, in many places.
+func TestVerifierTakesSearches(t *testing.T) {
+	requireKernel(t)
+	ld := func(e cbpf.Ext) bpf.RawInstruction { return extOnly(e)[0] }
+	p := cbpf.Program{{Op: cbpf.OpLdAbsH, K: 16}}
+	for i, e := range []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtPayOff, cbpf.ExtNlattrNest, cbpf.ExtPayOff, cbpf.ExtNlattr} {
+		p = append(p, bpf.RawInstruction{Op: 0x07}, bpf.RawInstruction{Op: cbpf.OpJsetK, K: 1 << i, Jf: 1}, ld(e))
+	}
+	p = append(p, bpf.RawInstruction{Op: cbpf.OpRetA})
+	for _, v := range everywhere() {
+		for _, e := range []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtPayOff, cbpf.ExtNlattrNest} {
+			_, ok := v.takes(t, e.String(), extOnly(e))
+			require.True(t, ok)
+		}
+		s, ok := v.takes(t, "many searches", p)
+		require.True(t, ok)
+		t.Log(v.name, s.Processed)
+	}
+}
