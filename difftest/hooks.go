@@ -15,15 +15,17 @@ import (
 type hook struct {
 	opts translate.Options
 	kind kernel.Type
-	// whole says that packets end on the wire where their captured bytes end: see measures.
+	// whole says that packets end where their captured bytes end, and that nothing is known of them that does not stand in
+	// them, as far as it could not at the hook: see measures.
 	whole bool
 }
 
-// of readies the hook for a program. poff counts tags in the packet of XDP, and so does not go with what would be known of
-// the packet without its tag.
-func (h hook) of(p cbpf.Program) hook {
-	h.whole = measures(p)
-	h.opts.Tags = h.opts.Tags && !h.whole
+// forProgram returns the hook for a program. XDP programs that look for the payload count in the packet as it is there, tags included; the
+// reference, which knows one place for a tag at a time, could not tell of it as well.
+func (h hook) forProgram(p cbpf.Program) hook {
+	if h.whole = measures(p); h.whole {
+		h.opts.Tags = false
+	}
 	return h
 }
 
@@ -82,27 +84,18 @@ func (h hook) placed(at cbpf.Packet) cbpf.Packet {
 		at.Meta.NetOff = 0
 		return at
 	case translate.XDP:
+		at.Meta.VlanPresent = at.Meta.VlanPresent && !h.whole
 		at.WireLen = uint32(len(at.Data))
 		at.Meta.NetOff = etherLen
 		if h.opts.NetOff != 0 {
 			at.Meta.NetOff = int(h.opts.NetOff)
 		}
-		at.Meta = h.unlooked(at.Meta, at.Data)
+		if h.opts.Tags {
+			at.Meta = untagged(at.Meta, at.Data)
+		}
 	}
 	at.Meta.Head, at.Meta.NoLink = nil, false // packets begin with their link-layer header
 	return at
-}
-
-// unlooked returns what there is to know of a frame that the kernel has not looked at yet: what is in it, tags or not.
-func (h hook) unlooked(m cbpf.Meta, frame []byte) cbpf.Meta {
-	if h.opts.Tags {
-		return untagged(m, frame)
-	}
-	m.Protocol, m.VlanPresent, m.VlanTCI, m.VlanTPID = 0, false, 0, 0
-	if len(frame) >= etherLen {
-		m.Protocol = binary.BigEndian.Uint16(frame[etherLen-2:])
-	}
-	return m
 }
 
 // untagged returns what the kernel would know of a frame once it has taken the first VLAN tag out (skb_vlan_untag in
@@ -198,7 +191,7 @@ func (e *SplitError) Error() string {
 // prepareHook runs the translation for a hook in the interpreter of package ebpf, on each packet in one piece and in two.
 func prepareHook(at func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
-		h := at(link).of(p)
+		h := at(link).forProgram(p)
 		whole, err := prepareTranslated(p, h.opts)
 		if err != nil {
 			return nil, err
@@ -218,6 +211,9 @@ func prepareHook(at func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, 
 				return 0, err
 			}
 			in.Linear = pieces(at.Data)
+			if h.whole { // the kernel has the link-layer header in one piece, and knows where the next one begins
+				in.Linear = max(in.Linear, at.Meta.NetOff)
+			}
 			again, err := two.Run(in)
 			if err == nil && uint32(again) != uint32(verdict) {
 				err = &SplitError{in.Linear, uint32(verdict), uint32(again)}
@@ -242,7 +238,7 @@ func pieces(data []byte) int {
 // prepareKernelHook loads the translation for a hook into the running kernel.
 func prepareKernelHook(at func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
-		h := at(link).of(p)
+		h := at(link).forProgram(p)
 		x, err := prepareTranslated(p, h.opts)
 		if err != nil {
 			return nil, err

@@ -45,13 +45,8 @@ func knownXNet(quirks cbpf.Quirk) string {
 // knownPaged is about engines that run each packet in pieces too.
 func knownPaged(quirks cbpf.Quirk, err error) string {
 	var split *SplitError
-	switch {
-	case !errors.As(err, &split):
-		return ""
-	case quirks&cbpf.QuirkWindow != 0:
+	if quirks&cbpf.QuirkWindow != 0 && errors.As(err, &split) {
 		return "helper functions show no more of the windows of a packet in pieces than the first one"
-	case quirks&cbpf.QuirkExtension != 0:
-		return "poff does not find the network header of a packet in pieces, unless it is where it is expected to be"
 	}
 	return ""
 }

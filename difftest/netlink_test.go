@@ -12,6 +12,7 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/jit"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/bpf"
 )
 
 // search is a program that looks for a netlink attribute: from the offset in the first word of the packet on, for the type in
@@ -101,6 +102,76 @@ func TestAttrsOfRandomLists(t *testing.T) {
 func TestKernelFindsAttrsOfRandomLists(t *testing.T) {
 	requireKernel(t)
 	tryAttrs(t, []string{"kernel-ebpf", "kernel-classic"}, 300)
+}
+
+// searchBit is search whose verdict is one bit of the offset.
+func searchBit(e cbpf.Ext, bit int) cbpf.Program {
+	p := search(e)
+	return append(p[:len(p)-1], bpf.RawInstruction{Op: cbpf.OpAndK, K: 1 << bit}, bpf.RawInstruction{Op: cbpf.OpRetA})
+}
+
+// tryAttrsAt lets programs at a hook search lists, in one piece and in two.
+func tryAttrsAt(t *testing.T, e Engine, lists int) {
+	for _, ext := range []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtNlattrNest} {
+		for bit := range 7 {
+			c := tallyOf(t, searchBit(ext, bit), []Engine{{Reference, prepareClassic}, e})
+			r := rand.New(rand.NewPCG(22, uint64(ext)))
+			for range lists {
+				list := genAttrs(r, 2)
+				from := listStart + 4*r.Uint32N(uint32(len(list)/4+2))
+				switch r.IntN(10) {
+				case 0:
+					from = r.Uint32N(listStart + uint32(len(list)) + 3)
+				case 1:
+					from = []uint32{0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xfffffff2, 0xffff0000}[r.IntN(6)]
+				}
+				pkt := searched(from, r.Uint32N(6), list)
+				c.try(fmt.Sprintf("%s from %d", ext, from), pkt)
+			}
+			c.done(lists/3, 1)
+		}
+	}
+}
+
+// attrVariants are the ways for hooks whose packets have all that the program expects.
+func attrVariants() (list []variant) {
+	for _, v := range variants {
+		if !v.takesHeader() {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+func TestHooksFindAttrs(t *testing.T) {
+	for _, v := range attrVariants() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			tryAttrsAt(t, v.engine(prepareHook, interpNames), 1000)
+		})
+	}
+}
+
+func TestKernelHooksFindAttrs(t *testing.T) {
+	requireKernel(t)
+	for _, v := range attrVariants() {
+		t.Run(v.name, func(t *testing.T) {
+			tryAttrsAt(t, v.engine(prepareKernelHook, kernelNames), 300)
+		})
+	}
+}
+
+// A program for Ethernet packets, at a hook that has none, finds no attributes where it expects them.
+func TestAttrsBehindMissingHeader(t *testing.T) {
+	for _, v := range variants {
+		_, err := translate.Translate(search(cbpf.ExtNlattr), v.opts)
+		if !v.takesHeader() {
+			require.NoError(t, err, v.name)
+			continue
+		}
+		var unsupported *translate.UnsupportedError
+		require.ErrorAs(t, err, &unsupported, v.name)
+	}
 }
 
 // A list is cut at every length.

@@ -176,6 +176,10 @@ type tally struct {
 func newTally(t testing.TB, p cbpf.Program, names ...string) *tally {
 	engines, err := EnginesByName(names)
 	require.NoError(t, err)
+	return tallyOf(t, p, engines)
+}
+
+func tallyOf(t testing.TB, p cbpf.Program, engines []Engine) *tally {
 	j := newJudge(p, engines, LinkEthernet)
 	t.Cleanup(j.close)
 	return &tally{j, t, map[string]int{}, map[uint32]bool{}}
@@ -244,6 +248,58 @@ func TestKernelFindsPayOffOfEveryHeader(t *testing.T) {
 		}
 	}
 	c.done(100_000, 140)
+}
+
+// bitOf is a program whose verdict is one bit of the value of an extension: what programs can tell that return actions.
+func bitOf(e cbpf.Ext, bit int) cbpf.Program {
+	return append(extOnly(e)[:1:1], bpf.RawInstruction{Op: cbpf.OpAndK, K: 1 << bit}, bpf.RawInstruction{Op: cbpf.OpRetA})
+}
+
+// eachBit runs programs that tell all bits of an extension at a hook, over packets that try hands to what it is given.
+func eachBit(t *testing.T, v variant, prepare func(func(LinkType) hook) func(cbpf.Program, LinkType) (*Runner, error), names map[translate.Target]string, e cbpf.Ext, try func(c *tally)) {
+	engines := []Engine{{Reference, prepareClassic}, v.engine(prepare, names)}
+	for bit := range 11 {
+		c := tallyOf(t, bitOf(e, bit), engines)
+		try(c)
+		c.done(100, 1)
+	}
+}
+
+// At every hook, in one piece and in two, packets beginning with the link layer or the network header.
+func TestHooksFindPayOffOfEveryHeader(t *testing.T) {
+	list := dissectable()
+	for _, v := range variants {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			eachBit(t, v, prepareHook, interpNames, cbpf.ExtPayOff, func(c *tally) {
+				for i, d := range list {
+					whole := d.tagged(i % 18)
+					for _, n := range []int{len(whole), i % (len(whole) + 1), 14 + i%60} {
+						pkt := received(whole[:min(n, len(whole))])[0]
+						c.try(d.name, &pkt)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestKernelHooksFindPayOffOfEveryHeader(t *testing.T) {
+	requireKernel(t)
+	list := dissectable()
+	for _, v := range variants {
+		t.Run(v.name, func(t *testing.T) {
+			eachBit(t, v, prepareKernelHook, kernelNames, cbpf.ExtPayOff, func(c *tally) {
+				for i, d := range list {
+					whole := d.tagged(i % 18)
+					for _, n := range []int{len(whole), 14 + i%60} {
+						pkt := received(whole[:min(n, len(whole))])[0]
+						c.try(d.name, &pkt)
+					}
+				}
+			})
+		})
+	}
 }
 
 // Bytes of packets are changed where they decide.

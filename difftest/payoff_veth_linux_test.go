@@ -82,6 +82,61 @@ func TestSocketFindsPayOffOfRealPackets(t *testing.T) {
 	require.Greater(t, found, 50)
 }
 
+// placesOfTargets are the places on the way of a packet, with what programs for them are translated for.
+var placesOfTargets = []struct {
+	at   veth.Place
+	opts translate.Options
+	kind kernel.Type
+}{
+	{veth.TCEgress, translate.Options{Target: translate.TC}, kernel.TC},
+	{veth.TCIngress, translate.Options{Target: translate.TC}, kernel.TC},
+	{veth.TCIngress, translate.Options{Target: translate.TC, NetOff: 18}, kernel.TC},
+	{veth.CgroupIngress, translate.Options{Target: translate.CGroupSKB}, kernel.CgroupIngress},
+	{veth.CgroupEgress, translate.Options{Target: translate.CGroupSKB}, kernel.CgroupEgress},
+	{veth.XDPNative, translate.Options{Target: translate.XDP, Frags: true}, kernel.XDPFrags},
+	{veth.XDPGeneric, translate.Options{Target: translate.XDP}, kernel.XDP},
+}
+
+// Programs at each hook find the payload of real packets, also where some of it lies in pages.
+func TestHooksFindPayOffOfRealPackets(t *testing.T) {
+	l := newVeth(t)
+	for _, c := range placesOfTargets {
+		t.Run(c.at.String(), func(t *testing.T) {
+			frames := framesToDissect(sample() / 5)
+			if c.opts.Target == translate.CGroupSKB {
+				frames = [][]byte{l.UDP(make([]byte, 40)), l.UDP(make([]byte, 1000))}
+			}
+			h := hook{opts: c.opts, kind: c.kind}
+			for bit := range 8 {
+				p := bitOf(cbpf.ExtPayOff, bit)
+				tells := h.tells()
+				r, err := translate.Translate(p, c.opts)
+				require.NoError(t, err)
+				s, err := l.Put(r.Program, c.at, kernel.LoadOptions{Type: c.kind, Licence: r.Licence})
+				require.NoError(t, err)
+				for _, data := range frames {
+					for _, linear := range []int{0, 14, 34, 42, 60} {
+						if linear > len(data) || c.at == veth.CgroupEgress && linear != 0 && linear != 42 {
+							continue
+						}
+						f := veth.Frame{Data: data, Linear: linear}
+						seen := s.View(f)
+						want, err := cbpf.Run(p, &seen)
+						require.NoError(t, err)
+						if tells != nil {
+							want = tells(want)
+						}
+						got, err := s.Try(f)
+						require.NoError(t, err)
+						require.Equal(t, want, got, "bit %d, %d bytes in one piece of %s", bit, linear, hex.EncodeToString(data))
+					}
+				}
+				require.NoError(t, s.Close())
+			}
+		})
+	}
+}
+
 // Where the network header is not what it was said to be, the program finds it in packets without pages. Of others it drops
 // those that show it that it was told wrong.
 func TestSocketFindsNetworkHeader(t *testing.T) {

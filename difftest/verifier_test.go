@@ -1,6 +1,7 @@
 package difftest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -145,6 +146,23 @@ func TestVerifierTakesManySearches(t *testing.T) {
 			c.try(packet.Name, &packet.Packet)
 		}
 		c.done(20, 1)
+	}
+}
+
+// TestVerifierTakesSearchesAtHooks is the same for every way to translate.
+func TestVerifierTakesSearchesAtHooks(t *testing.T) {
+	requireKernel(t)
+	places := []int{1, 3, 60}
+	if testing.Short() {
+		places = places[:2]
+	}
+	for _, v := range attrVariants() {
+		for _, n := range places {
+			stats, ok := v.takes(t, fmt.Sprintf("%d places", n), searchy(n))
+			require.True(t, ok)
+			t.Logf("%s, %d places: %d followed", v.name, n, stats.Processed)
+			require.Less(t, stats.Processed, 40_000+4000*n)
+		}
 	}
 }
 

@@ -51,6 +51,11 @@ type hook struct {
 	paged bool
 	// ownIndexed says that the target has its own way to load from X+k, which ends the program on a miss.
 	ownIndexed bool
+	// shift is the place of the program's packets in those of the hook. Where it is negative, so many bytes in front of the
+	// packets of the hook are the target's own business.
+	shift int64
+	// prepared reports whether something that the target does in its own way wants what begin makes ready.
+	prepared func(e *expr) bool
 	// byAddress says that guards compare addresses, as the verifier of the kernel wants it; otherwise offsets.
 	byAddress bool
 	// most is how far guards may reach.

@@ -50,14 +50,21 @@ func (b *builder) indirect(size int, k uint32) value {
 	if at, ok := b.constOf(sum); ok {
 		return b.absolute(size, at)
 	}
-	if b.hook.ownIndexed {
+	base, off := b.split(sum)
+	if b.hook.ownIndexed || b.hook.shift != 0 && !b.shiftable(base, off) {
 		return b.define(b.opaque(size, b.at[placeX], k))
 	}
-	base, off := b.split(sum)
+	off += uint32(b.hook.shift)
 	if uint64(b.known[base].hi)+uint64(off) >= 1<<31 {
 		base, off = b.define(sum), 0
 	}
 	return b.define(b.values.load(size, b.address(base, int64(off)+int64(size)), off))
+}
+
+// shiftable reports whether an indexed load is one from the packets of the hook, whatever the index.
+func (b *builder) shiftable(base value, off uint32) bool {
+	lowest, highest := int64(b.known[base].lo)+int64(off)+b.hook.shift, int64(b.known[base].hi)+int64(off)+b.hook.shift
+	return int64(off)+b.hook.shift >= 0 && lowest >= 0 && highest < 1<<31
 }
 
 // split makes base and constant of a sum.

@@ -15,7 +15,7 @@ type direct struct {
 	skb       bool  // the context is a struct __sk_buff, otherwise a struct xdp_md
 	tags      bool
 	haType    uint16
-	network   uint32 // where the network header of TC packets is looked for first
+	netOff    uint32 // where to look for the network header first, where only the kernel knows
 }
 
 // rest is a way to read bytes that do not lie between data and data_end.
@@ -50,7 +50,6 @@ func (d *direct) begin(e *emitter) {
 	if d.needsTags(e) {
 		d.findTags(e)
 	}
-	d.keepLength(e)
 	if e.forget {
 		off := ebpf.SkbLen
 		if !d.skb {
@@ -153,16 +152,12 @@ func (d *direct) fast(e *emitter, dst ebpf.Register, size int, legacy bool, done
 
 // slow is the other way of a load: a helper function reads from regOffset.
 func (d *direct) slow(e *emitter, dst ebpf.Register, size int, miss, done ebpf.Label) {
-	e.read(d.helper(), size)
-	d.taken(e, dst, size, miss, done)
-}
-
-// helper is the function that reads all of the packet.
-func (d *direct) helper() int32 {
+	helper := ebpf.HelperXDPLoadBytes
 	if d.skb {
-		return ebpf.HelperSkbLoadBytes
+		helper = ebpf.HelperSkbLoadBytes
 	}
-	return ebpf.HelperXDPLoadBytes
+	e.read(helper, size)
+	d.taken(e, dst, size, miss, done)
 }
 
 // taken ends a load: bytes come out of loadSlot, unless they were not there, or are in dst already, at done.
@@ -266,9 +261,9 @@ func (in *indexed) headerWindow(e *emitter, w *window, from uint32) {
 }
 
 // shiftOffset makes an offset in the program's packets one in the hook's. Those of 2^31 and more stay that large.
-func (d *direct) shiftOffset(e *emitter) {
-	if d.shift != 0 {
-		e.b.Emit(ebpf.Add.Imm(regOffset, d.shift))
+func (in *indexed) shiftOffset(e *emitter) {
+	if in.shift != 0 {
+		e.b.Emit(ebpf.Add.Imm(regOffset, in.shift))
 	}
 }
 
@@ -308,7 +303,11 @@ func (in *indexed) slowWay(e *emitter) {
 	default:
 		in.fast(e, in.dst, in.size, false, in.done)
 		e.b.Place(in.slow)
-		e.read(in.helper(), in.size)
+		helper := ebpf.HelperXDPLoadBytes
+		if in.skb {
+			helper = ebpf.HelperSkbLoadBytes
+		}
+		e.read(helper, in.size)
 		e.b.Place(in.check)
 		in.taken(e, in.dst, in.size, in.miss, in.done)
 	}

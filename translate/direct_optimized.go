@@ -19,12 +19,22 @@ func (d *direct) hook() *hook {
 			from, off := d.find(k)
 			return off, from == inHook
 		},
-		ownIndexed: d.shift != 0,
-		paged:      d.rest != noRest,
-		byAddress:  true,
-		most:       maxOffset,
-		hatype:     d.hatype,
+		shift:     int64(d.shift),
+		prepared:  d.prepared,
+		paged:     d.rest != noRest,
+		byAddress: true,
+		most:      maxOffset,
+		hatype:    d.hatype,
 	}
+}
+
+// prepared: begin puts an Ethernet header together for loads that are not in the EtherType alone, and looks for tags.
+func (d *direct) prepared(e *expr) bool {
+	if e.kind == exprProperty || e.a != noValue {
+		return true
+	}
+	from, off := d.find(e.k)
+	return from == inVirtual && int(off)+int(e.size) > ethernetHeader
 }
 
 func (d *direct) layout(cbpf.Program, bool) layout {

@@ -93,6 +93,13 @@ func (e *emitter) searchFor(pc int, ext cbpf.Ext, h headers) error {
 				e.target.maxAttrs(), maxLooks),
 		}
 	}
+	if d, ok := e.access.(*direct); ok && d.virtual() && ext != cbpf.ExtPayOff {
+		return &UnsupportedError{
+			PC: pc, Ext: ext, Target: e.target,
+			Why:     "packets have no Ethernet header there, which the program expects in front of the attributes",
+			Instead: "write the program for packets that begin as they do at the hook",
+		}
+	}
 	searches[ext](e, h)
 	return nil
 }
@@ -108,13 +115,13 @@ func (e *emitter) loadPayloadOffset(h headers) {
 
 // payloadOffsetAhead calculates what later loads will find on the stack.
 func (e *emitter) payloadOffsetAhead() {
-	h, ok := e.access.(headers)
+	t, ok := e.access.(searchable)
 	if !ok {
 		return
 	}
 	kept := e.onStack(keptASlot)
 	e.set(kept, e.regA)
-	e.payloadOffset(h)
+	e.payloadOffset(t.headers())
 	e.set(e.onStack(payOffSlot), e.regA)
 	e.get(e.regA, kept)
 	e.search.kept = true

@@ -1,6 +1,9 @@
 package translate
 
-import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
 
 // maxHops is how often the kernel's flow dissector turns from one header to the next one (MAX_FLOW_DISSECT_HDRS).
 const maxHops = 15
@@ -18,6 +21,7 @@ type dissection struct {
 	proto variable // EtherType
 	ip    variable // the last IP protocol number seen
 	flags variable // of the GRE header at hand
+	aside bool     // a VLAN tag may lie aside of the packet
 	tag   variable // tagAside while a VLAN tag that lies aside of the packet has not been passed
 
 	network, transport [maxHops + 2]ebpf.Label
@@ -35,7 +39,7 @@ func (e *emitter) payloadOffset(h headers) {
 		d.network[i], d.transport[i] = e.b.NewLabel(), e.b.NewLabel()
 	}
 	d.network[maxHops+1], d.transport[maxHops+1] = d.good, d.good
-	d.start()
+	d.headers.begin(d)
 	for i := range maxHops + 1 {
 		d.b.Place(d.network[i])
 		d.networkHeader(i)
@@ -45,22 +49,29 @@ func (e *emitter) payloadOffset(h headers) {
 	d.finish()
 }
 
-// start finds the first header and what it is. A tag that lies aside of the packet comes first.
-func (d *dissection) start() {
-	plain, set := d.b.NewLabel(), d.b.NewLabel()
-	d.networkOffset(d.emitter, d.at, d.bad)
+// beginTold learns what the first header is from the kernel, or whoever stands in for it. A tag that lies aside of the packet
+// comes first.
+func (d *dissection) beginTold() {
+	untagged, known := d.b.NewLabel(), d.b.NewLabel()
+	d.aside = true
 	d.setImm(d.ip, ipNothing)
-	d.field(d.emitter, ebpf.R0, ebpf.SkbVlanPresent)
-	d.b.Branch(ebpf.JEq.Imm32(ebpf.R0, 0), plain)
+	d.told(ebpf.R0, cbpf.ExtVlanPresent)
+	d.b.Branch(ebpf.JEq.Imm32(ebpf.R0, 0), untagged)
 	d.setImm(d.tag, tagAside)
-	d.field(d.emitter, ebpf.R0, ebpf.SkbVlanProto)
-	d.b.Branch(ebpf.Jump(), set)
-	d.b.Place(plain)
+	d.told(ebpf.R0, cbpf.ExtVlanTPID)
+	d.b.Branch(ebpf.Jump(), known)
+	d.b.Place(untagged)
 	d.setImm(d.tag, tagPassed)
-	d.field(d.emitter, ebpf.R0, ebpf.SkbProtocol)
-	d.b.Place(set)
-	d.toHost(ebpf.R0, 2)
+	d.told(ebpf.R0, cbpf.ExtProto)
+	d.b.Place(known)
 	d.set(d.proto, ebpf.R0)
+}
+
+// told loads a property of the packet, which the target has.
+func (d *dissection) told(dst ebpf.Register, ext cbpf.Ext) {
+	if !d.property(d.emitter, dst, ext) {
+		panic("translate: the target does not tell of the packet")
+	}
 }
 
 // finish turns where the walk ended into the offset of the payload, in A.

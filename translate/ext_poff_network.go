@@ -1,6 +1,9 @@
 package translate
 
-import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+import (
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
 
 // EtherTypes that the flow dissector follows (linux/if_ether.h).
 const (
@@ -85,14 +88,15 @@ const (
 
 // vlan passes a tag: first the one that lies aside of the packet, then those in it.
 func (d *dissection) vlan(i int) {
-	inPacket := d.b.NewLabel()
-	d.b.Branch(ebpf.JNe.Imm32(d.in(d.tag, ebpf.R0), tagAside), inPacket)
-	d.setImm(d.tag, tagPassed)
-	d.field(d.emitter, ebpf.R0, ebpf.SkbProtocol)
-	d.toHost(ebpf.R0, 2)
-	d.set(d.proto, ebpf.R0)
-	d.b.Branch(ebpf.Jump(), d.network[i+1])
-	d.b.Place(inPacket)
+	if d.aside {
+		inPacket := d.b.NewLabel()
+		d.b.Branch(ebpf.JNe.Imm32(d.in(d.tag, ebpf.R0), tagAside), inPacket)
+		d.setImm(d.tag, tagPassed)
+		d.told(ebpf.R0, cbpf.ExtProto)
+		d.set(d.proto, ebpf.R0)
+		d.b.Branch(ebpf.Jump(), d.network[i+1])
+		d.b.Place(inPacket)
+	}
 	d.etherTypeAt(i, 2, 4)
 }
 

@@ -65,8 +65,8 @@ func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 		e.b.Emit(ebpf.CallHelper(id), ebpf.Mov.Reg32(e.regA, ebpf.R0))
 		return nil
 	}
-	if h, ok := e.access.(headers); ok && searches[ext] != nil {
-		return e.searchFor(pc, ext, h)
+	if t, ok := e.access.(searchable); ok && searches[ext] != nil {
+		return e.searchFor(pc, ext, t.headers())
 	}
 	return e.unsupported(pc, ext)
 }

@@ -49,7 +49,9 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	}
 	e.b.Origin(NoPC)
 	e.entry(e)
-	e.begin(e)
+	if g.asks(h) {
+		e.begin(e)
+	}
 	if at.enter != nil {
 		at.enter(e.b)
 	}
@@ -64,6 +66,19 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	}
 	e.b.Place(at.miss)
 	return true, e.body()
+}
+
+// asks reports whether the target emits something of its own for the graph that begin has to make ready for.
+func (g *graph) asks(h *hook) bool {
+	for _, b := range g.blocks {
+		for _, in := range b.insts {
+			e := &g.exprs[in.v]
+			if in.kind == instDef && (e.kind == exprOpaque || e.kind == exprProperty) && (h.prepared == nil || h.prepared(e)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // plainStack is where the stack of the plain translation ends at the lowest.

@@ -7,9 +7,11 @@ import (
 
 // socket reads the packet with the legacy loads, which do all that the classic ones do: they are bounded by the packet,
 // paged data and the LL and NET windows included, and end the program with verdict 0 outside of it.
-type socket struct{ skbHeaders }
+type socket struct {
+	netOff uint32 // where to look for the network header first
+}
 
-func newSocket(_ cbpf.Program, opts Options) access { return socket{skbHeaders{uint32(opts.NetOff)}} }
+func newSocket(_ cbpf.Program, opts Options) access { return socket{uint32(opts.NetOff)} }
 
 // The legacy loads want the context in r6 and write r0.
 func (socket) holds() registers {

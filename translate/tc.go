@@ -15,7 +15,7 @@ func newTC(_ cbpf.Program, opts Options) access {
 	d := &direct{
 		frame: newFrame(opts, frame{net: window{header: true}}),
 		data:  ebpf.SkbData, end: ebpf.SkbDataEnd,
-		rest: helperRest, skb: true, haType: opts.HaType, network: opts.networkHeader(),
+		rest: helperRest, skb: true, haType: opts.HaType, netOff: opts.networkHeader(),
 	}
 	if opts.Actions.of(0) == 0 {
 		d.rest = legacyRest

@@ -61,6 +61,18 @@ func ParseAction(t Target, text string) (uint32, error) {
 		strings.Join(slices.Sorted(maps.Keys(names)), ", "))
 }
 
+// DefaultActions are the actions of a target whose options name only one of the two. Programs for TC that return actions let
+// pass what matches and drop the rest.
+func DefaultActions(t Target) Actions {
+	if t == TC {
+		return Actions{Match: TCOK, Drop: TCShot}
+	}
+	if int(t) < len(targets) && targets[t].actions != nil {
+		return *targets[t].actions
+	}
+	return Actions{Match: 1}
+}
+
 // of is what to return for a verdict.
 func (a *Actions) of(verdict uint32) uint32 {
 	switch {

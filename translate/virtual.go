@@ -41,9 +41,6 @@ func (e *emitter) noAddresses(pc int) error {
 
 // needsFront reports whether any load cannot do with the EtherType alone.
 func (d *direct) needsFront(e *emitter) bool {
-	if e.search.any() {
-		return true
-	}
 	for pc, ins := range e.prog {
 		if !e.paths.reached(pc) {
 			continue

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -62,21 +61,16 @@ func (s *benchSet) ready(link difftest.LinkType, properties bool) {
 	s.metas = metas
 }
 
+// errEnough ends the reading of a trace.
+var errEnough = errors.New("enough")
+
 // readBenchSets makes the sets out of a trace: small, the first packets of it; shuf, the same in many orders one behind the
 // other; and big, all of it up to some size, unless it is as small as small.
 func readBenchSets(trace *difftest.Trace) ([]*benchSet, error) {
 	all := &benchSet{name: "big"}
-	var b difftest.Batch
-	for len(all.buf) < benchBig {
-		err := trace.ReadBatch(&b)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = checkLink(trace, &b)
-		}
-		if err != nil {
-			return nil, err
+	err := eachBatch(trace, func(b *difftest.Batch) error {
+		if len(all.buf) >= benchBig {
+			return errEnough
 		}
 		at := uint32(len(all.buf))
 		all.buf = append(all.buf, b.Data...)
@@ -84,6 +78,10 @@ func readBenchSets(trace *difftest.Trace) ([]*benchSet, error) {
 			d.Off += at
 			all.descs = append(all.descs, d)
 		}
+		return nil
+	})
+	if err != nil && err != errEnough {
+		return nil, err
 	}
 	if all.len() == 0 {
 		return nil, fmt.Errorf("trace %s: no packets to measure with", trace.Name())

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,4 +77,26 @@ func (t *openedTrace) progress(cmd *cobra.Command) *progress {
 		}
 	}
 	return newProgress(cmd, filepath.Base(t.Name()), true, size)
+}
+
+// eachBatch calls f for each batch of a trace, whose packets must all be of one link type, in one piece of memory. (Another
+// goroutine that reads ahead was tried: it takes a quarter more processor time and saves a tenth of the time at best, since
+// what was just read is in the cache of this core.)
+func eachBatch(trace *difftest.Trace, f func(b *difftest.Batch) error) error {
+	var b difftest.Batch
+	for {
+		err := trace.ReadBatch(&b)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case b.Link != trace.Link():
+			return fmt.Errorf("trace %s: packet %d has link type %v, and the trace began with %v: a filter is for one link type",
+				trace.Name(), b.First, b.Link, trace.Link())
+		}
+		if err := f(&b); err != nil {
+			return err
+		}
+	}
 }

@@ -23,6 +23,7 @@ type translation struct {
 	target   string
 	optimize int
 	attrs    int // most that nla and nlan look at; 0: what the translator has
+	hook     hookFlags
 }
 
 // flags adds them to a command, with what they are where nobody gives them.
@@ -31,6 +32,7 @@ func (t *translation) flags(cmd *cobra.Command, target string, level int) {
 	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
 	complete(cmd, "target", names...)
 	t.levelFlag(cmd, level)
+	t.hook.flags(cmd)
 }
 
 func (t *translation) levelFlag(cmd *cobra.Command, level int) {
@@ -51,7 +53,7 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 	}
 	opts := link.Options(target)
 	opts.Optimize, opts.MaxAttrs = t.optimize, t.attrs
-	return opts, nil
+	return opts, t.hook.set(&opts, link)
 }
 
 // translated is a translation, and how it is to be written.

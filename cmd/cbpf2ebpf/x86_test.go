@@ -76,7 +76,7 @@ func requireX86(t *testing.T) {
 func listedCode(t *testing.T, text string) []byte {
 	var code []byte
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, ";") {
+		if strings.HasPrefix(line, ";") || line == "\n" {
 			continue
 		}
 		m := x86Line.FindStringSubmatch(line)

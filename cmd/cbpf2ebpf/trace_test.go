@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,15 +10,21 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 )
 
-// Batches come in order and each once, however many there are, and the error behind the last one comes last.
+// Batches come in order and each once, up to what stands behind the last one or until nobody wants more.
 func TestEachBatch(t *testing.T) {
 	mixed := readFile(t, pcap("mixed.pcap"))
 	long := append(mixed[:24:24], bytes.Repeat(mixed[24:], 200)...)
+	const all = 200 * 216
 	for _, test := range []struct {
+		name    string
 		file    []byte
 		packets int
 		fault   string
-	}{{long, 200 * 216, ""}, {long[:len(long)-1], 200*216 - 1, "packet 43200: the file ends inside the packet"}, {mixed[:24], 0, ""}} {
+	}{
+		{"all", long, all, ""}, {"none", mixed[:24], 0, ""},
+		{"cut", long[:len(long)-1], all - 1, "packet 43200: the file ends inside the packet"},
+		{"another link type", mixedLinks(t), 2, "packet 3 has link type RAW, and the trace began with EN10MB"},
+	} {
 		trace, err := difftest.NewTrace(bytes.NewReader(test.file), "f")
 		require.NoError(t, err)
 		packets := 0
@@ -28,22 +33,14 @@ func TestEachBatch(t *testing.T) {
 			packets += len(b.Descs)
 			return nil
 		})
-		require.Equal(t, test.packets, packets)
+		require.Equal(t, test.packets, packets, test.name)
 		if test.fault == "" {
-			require.NoError(t, err)
+			require.NoError(t, err, test.name)
 		} else {
 			require.ErrorContains(t, err, test.fault)
 		}
 	}
-}
-
-// Who stops early does not wait for a trace that stands still.
-func TestEachBatchStops(t *testing.T) {
-	mixed := readFile(t, pcap("mixed.pcap"))
-	r, w := io.Pipe()
-	defer w.Close()
-	go func() { _, _ = w.Write(mixed) }()
-	trace, err := difftest.NewTrace(r, "f")
+	trace, err := difftest.NewTrace(bytes.NewReader(long), "f")
 	require.NoError(t, err)
 	stop := errors.New("enough")
 	require.Equal(t, stop, eachBatch(trace, func(*difftest.Batch) error { return stop }))
