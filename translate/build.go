@@ -30,8 +30,6 @@ type builder struct {
 	ways [][]way    // of each pc: the ways into it that the program has shown so far
 	cur  *block     // where instructions go; nil behind one that never continues
 	at   places     // what the places hold there
-	// behind is how far behind the byte that a large number names, somewhere in the program, is read.
-	behind map[value]int64
 }
 
 // way is an edge, and what the places hold on it.
@@ -68,7 +66,7 @@ type hook struct {
 
 // buildGraph makes the graph of a valid program.
 func buildGraph(p cbpf.Program, h *hook) *graph {
-	b := &builder{prog: p, hook: h, live: livePlaces(p), ways: make([][]way, len(p)), behind: make(map[value]int64)}
+	b := &builder{prog: p, hook: h, live: livePlaces(p), ways: make([][]way, len(p))}
 	b.cur = b.newBlock()
 	zero := b.constant(0)
 	for i := range b.at {
@@ -86,7 +84,6 @@ func buildGraph(p cbpf.Program, h *hook) *graph {
 			b.insn(pc, ins)
 		}
 	}
-	b.boundLarge()
 	b.number()
 	return &b.graph
 }

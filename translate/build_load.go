@@ -79,11 +79,9 @@ func (b *builder) split(v value) (base value, off uint32) {
 
 // address is that of a packet byte behind which hi bytes are there.
 func (b *builder) address(base value, hi int64) value {
-	p := b.pointer(base)
+	p := b.pointer(base, 0)
 	known := int64(b.known[base].hi)
-	if known >= 1<<31 {
-		b.far = true
-	}
+	b.far = b.far || known >= 1<<31
 	if !b.hook.byAddress {
 		if known >= 1<<31 {
 			b.append(inst{kind: instSmall, v: base, hi: 1<<31 - 1})
@@ -92,49 +90,37 @@ func (b *builder) address(base value, hi int64) value {
 		return b.define(p)
 	}
 	most := maxOffset - known
-	if !b.plainlySmall(base, maxOffset-hi) {
-		b.append(inst{kind: instSmall, v: base})
-		b.behind[base] = max(b.behind[base], hi)
-		b.far, most = true, 0
+	if !b.plainlySmall(base, maxOffset-hi, plainDepth) {
+		// What the verifier knows of an address it knows from when that was made: one for each reach.
+		p, most = b.pointer(base, uint32(hi)), hi
+		b.append(inst{kind: instSmall, v: base, hi: maxOffset - hi})
 	}
 	b.define(p)
 	b.append(inst{kind: instGuard, base: p, hi: hi, most: most})
 	return p
 }
 
-// boundLarge says how small numbers have to be that addresses are made of. What the verifier knows of an address it knows from
-// when that was made, so this leaves room for all that is read behind it anywhere. Larger ones are left to the slow twin. Some loads may have taken the number for small, behind which
-// less is read: that would be too late.
-func (b *builder) boundLarge() {
-	for _, bl := range b.blocks {
-		for i := range bl.insts {
-			switch in := &bl.insts[i]; {
-			case in.kind == instSmall && b.hook.byAddress:
-				in.hi = maxOffset - b.behind[in.v]
-			case in.kind != instGuard || in.base == noValue || !b.hook.byAddress:
-			case in.most == 0:
-				in.most = b.behind[b.exprs[in.base].a]
-			default:
-				b.tangled = b.tangled || b.behind[b.exprs[in.base].a] > 0
-			}
-		}
-	}
-}
-
 // maxOffset is the furthest that the kernel's verifier follows a packet pointer (MAX_PACKET_OFF in kernel/bpf/verifier.c).
 const maxOffset = 0xffff
 
-// plainlySmall reports whether a value is at most so much, for reasons that the verifier sees too.
-func (g *graph) plainlySmall(v value, most int64) bool {
+// plainDepth is how far plainlySmall looks into an expression.
+const plainDepth = 6
+
+// plainlySmall reports whether a value is at most so much, for reasons that the verifier sees too and that are not deep.
+func (g *graph) plainlySmall(v value, most int64, depth int) bool {
 	e := &g.exprs[v]
 	switch {
-	case int64(g.known[v].hi) > most:
+	case int64(g.known[v].hi) > most || depth == 0:
 		return false
 	case e.kind == exprLoad:
 		return e.size < 4
-	case e.kind == exprALU && (e.fn == ebpf.And || e.fn == ebpf.Lsh || e.fn == ebpf.Rsh || e.fn == ebpf.Add):
+	case e.kind == exprConst:
+		return true
+	case e.kind == exprALU && (e.fn == ebpf.And || e.fn == ebpf.Lsh || e.fn == ebpf.Rsh):
 		_, isConst := g.constOf(e.b)
-		return isConst && (e.fn == ebpf.And || g.plainlySmall(e.a, int64(g.known[e.a].hi)))
+		return isConst && (e.fn == ebpf.And || g.plainlySmall(e.a, int64(g.known[e.a].hi), depth-1))
+	case e.kind == exprALU && e.fn == ebpf.Add:
+		return g.plainlySmall(e.a, most, depth-1) && g.plainlySmall(e.b, most, depth-1)
 	}
 	return false
 }

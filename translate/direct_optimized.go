@@ -38,12 +38,12 @@ func (d *direct) prepared(e *expr) bool {
 }
 
 func (d *direct) layout(cbpf.Program, bool) layout {
-	ctx := d.holds().regCtx
 	return layout{
 		data: regData, limit: regDataEnd, byAddress: true,
-		pinned: setOf(ctx, regData, regDataEnd),
-		stack:  plainStack,
-		enter: func(b *ebpf.Builder) {
+		pinned:        setOf(d.holds().regCtx, regData, regDataEnd),
+		stack:         plainStack,
+		lengthByLimit: !d.skb && d.rest == noRest && d.shift == 0,
+		enter: func(b *ebpf.Builder, ctx ebpf.Register) {
 			b.Emit(ebpf.Load(4, regData, ctx, d.data), ebpf.Load(4, regDataEnd, ctx, d.end))
 		},
 	}

@@ -13,10 +13,9 @@ import (
 // registers. Blocks stand in an order in which control only goes down, as it does in classic programs.
 type graph struct {
 	values
-	blocks  []*block
-	pc      int  // of the classic instruction at hand, for what is appended
-	far     bool // some sum may be too large an offset for guards
-	tangled bool // the verifier would not follow all guards
+	blocks []*block
+	pc     int  // of the classic instruction at hand, for what is appended
+	far    bool // some sum may be too large an offset for guards
 }
 
 // block is code without branches, and how it ends.

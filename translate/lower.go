@@ -13,8 +13,10 @@ type layout struct {
 	limit ebpf.Register // captured length; or the address behind the last byte, if byAddress
 	// byAddress says that guards compare addresses, as the verifier of the kernel wants it.
 	byAddress bool
-	// enter emits what fills data and limit, behind entry; nil where entry has done so.
-	enter func(b *ebpf.Builder)
+	// enter emits what fills data and limit out of the context in a register; nil where entry has done so.
+	enter func(b *ebpf.Builder, ctx ebpf.Register)
+	// lengthByLimit says that the length of the packet is what lies between data and limit.
+	lengthByLimit bool
 	// whole says that every byte that the program may ask for is there, in words of host order.
 	whole bool
 	// pinned are the registers that hold the same from beginning to end.
@@ -125,6 +127,12 @@ func (l *lowerer) define(v value) {
 		l.put(ebpf.Mov.Reg(0, 0), dst, vreg(e.a)) // which costs nothing where it is the last use
 		l.put(ebpf.Add.Reg(0, 0), dst, machine(l.data))
 	case exprLen:
+		if l.lengthByLimit {
+			l.put(ebpf.Mov.Reg(0, 0), dst, machine(l.limit))
+			l.put(ebpf.Sub.Reg(0, 0), dst, machine(l.data))
+			l.put(ebpf.And.Imm32(0, 1<<31-1), dst, noReg) // which the verifier remembers better than a move
+			return
+		}
 		l.ask(dst, func(e *emitter) { e.length(e, e.regA) }, l.lostByLength())
 	case exprOpaque:
 		l.opaqueLoad(v)
@@ -288,10 +296,16 @@ func (l *lowerer) jump(from, to *block) {
 
 // ret ends the program.
 func (l *lowerer) ret(v value) {
-	in := vinsn{kind: vOpaque, dst: noReg, src: noReg, to: noLabel, pc: l.pc}
+	in := vinsn{kind: vOpaque, dst: noReg, src: noReg, to: noLabel, pc: l.pc, ret: true}
 	if k, ok := l.constOf(v); ok {
 		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
 			e.returns(k)
+			return nil
+		}
+	} else if l.actions != nil {
+		l.goIf(ebpf.JEq.Imm32(0, 0), vreg(v), noReg, l.drop)
+		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
+			e.returns(1)
 			return nil
 		}
 	} else {

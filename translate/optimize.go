@@ -19,7 +19,7 @@ type optimizable interface {
 // is better translated plainly.
 func (e *emitter) optimized(level int) (done bool, err error) {
 	target, ok := e.access.(optimizable)
-	if !ok || e.forget {
+	if !ok {
 		return false, nil
 	}
 	h := target.hook()
@@ -28,10 +28,10 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	}
 	h.ahead = e.search.payOff
 	g := buildGraph(e.prog, h)
-	if g.tangled {
+	g.optimize(level)
+	if e.forget && g.visits() > mostVisits {
 		return false, nil
 	}
-	g.optimize(level)
 	twin := g.far || h.paged
 	at := target.layout(e.prog, twin)
 	at.miss = e.drop
@@ -43,29 +43,76 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 		at.stack = min(at.stack, plainStack) // what lies there may be a pointer, which the twin must not write half over
 	}
 	code, vregs, missed := lower(g, e, at)
+	twin = twin && missed
+	needs := needsOf(code, at)
+	needs.entry = needs.entry || twin || at.enter == nil
+	if !needs.entry {
+		at.pinned &^= setOf(e.regCtx)
+	}
 	homes, spare := allot(code, vregs, allRegisters&^at.pinned, at.stack)
 	if homes.stack() > ebpf.StackSize {
 		return false, nil
 	}
 	e.b.Origin(NoPC)
-	e.entry(e)
+	ctx := ebpf.R1
+	if needs.entry {
+		e.entry(e)
+		ctx = e.regCtx
+	}
 	if g.asks(h) {
 		e.begin(e)
 	}
-	if at.enter != nil {
-		at.enter(e.b)
+	if needs.packet && at.enter != nil {
+		at.enter(e.b, ctx)
 	}
 	e.stack = max(e.stack, homes.stack())
 	a := assembler{emitter: e, allocation: homes, spare: spare}
 	if err := a.assemble(code); err != nil {
 		return false, err
 	}
-	if !twin || !missed {
+	if !twin {
 		e.end()
 		return true, nil
 	}
 	e.b.Place(at.miss)
 	return true, e.body()
+}
+
+// mostVisits is how many instructions of a graph, on all paths together, the verifier is sure to follow, and the plain
+// translation behind them too: each becomes three at most, but for those that the target emits by itself.
+const mostVisits = verifierInsns / 32
+
+// visits counts the instructions on all paths together, each path by itself.
+func (g *graph) visits() (n int) {
+	through := make([]int, len(g.blocks))
+	through[0] = 1
+	for _, b := range g.blocks {
+		n = min(maxVisits, n+through[b.id]*(len(b.insts)+1))
+		for e := range b.edges() {
+			through[e.to.id] = min(maxVisits, through[e.to.id]+through[b.id])
+		}
+	}
+	return n
+}
+
+// needs is what code wants to find when it begins.
+type needs struct {
+	entry  bool // what entry leaves: the target does something of its own
+	packet bool // where the packet begins and ends
+}
+
+func needsOf(code []vinsn, at layout) (n needs) {
+	fixed := func(v vreg) {
+		if r, ok := v.fixed(); ok && (r == at.data || r == at.limit) {
+			n.packet = true
+		}
+	}
+	for i := range code {
+		in := &code[i]
+		n.entry = n.entry || in.kind == vOpaque && !in.ret
+		in.operands(fixed, fixed)
+	}
+	return n
 }
 
 // asks reports whether the target emits something of its own for the graph that begin has to make ready for.

@@ -23,8 +23,8 @@ func mergeGuards(g *graph) {
 			base, hi := in.base, in.hi
 			switch in.kind {
 			case instGuard:
-			case instSmall: // asks the same of a number wherever it stands
-				base, hi = ^in.v, 1
+			case instSmall:
+				base, hi = ^in.v, 1<<31-in.hi
 			default:
 				return false
 			}

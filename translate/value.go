@@ -131,9 +131,9 @@ func (vs *values) phi(known bounds) value {
 	return vs.intern(expr{kind: exprPhi, a: noValue, b: noValue, k: vs.serial}, known)
 }
 
-// pointer is the address of the packet byte that a number says.
-func (vs *values) pointer(base value) value {
-	return vs.intern(expr{kind: exprPtr, a: base, b: noValue}, anyNumber)
+// pointer is the address of the packet byte that a number says. Those of another kind are apart.
+func (vs *values) pointer(base value, kind uint32) value {
+	return vs.intern(expr{kind: exprPtr, a: base, b: noValue, k: kind}, anyNumber)
 }
 
 // operands lists the values that an expression is computed from. Constants are no operands: they are part of instructions.

@@ -38,6 +38,7 @@ type vinsn struct {
 	moves    []vmove
 	emit     func(e *emitter, pc int, src ebpf.Register) error // vOpaque
 	lost     registerSet                                       // vOpaque: what it destroys
+	ret      bool                                              // vOpaque: it only ends the program
 	pc       int
 }
 
