@@ -1,13 +1,18 @@
 package difftest
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/jit"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
+	"github.com/google/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
 )
 
@@ -68,4 +73,45 @@ func benchmarkBatch(b *testing.B, p cbpf.Program, records []Record, level int) {
 		}
 	}
 	perPacket(b, len(records))
+}
+
+// BenchmarkTrace reads a pcap file of 16 MB out of memory: by the batch, by the packet, and with gopacket alone.
+func BenchmarkTrace(b *testing.B) {
+	whole, err := os.ReadFile(filepath.Join(pcapDir, "mixed.pcap"))
+	require.NoError(b, err)
+	file := append(whole[:pcapHeaderSize:pcapHeaderSize], bytes.Repeat(whole[pcapHeaderSize:], 16<<20/len(whole))...)
+	run := func(name string, read func() (packets int, err error)) {
+		b.Run(name, func(b *testing.B) {
+			packets := 0
+			for b.Loop() {
+				n, err := read()
+				require.ErrorIs(b, err, io.EOF)
+				packets = n
+			}
+			perPacket(b, packets)
+		})
+	}
+	run("batches", func() (packets int, err error) {
+		trace, err := NewTrace(bytes.NewReader(file), "f")
+		var batch Batch
+		for err == nil {
+			err = trace.ReadBatch(&batch)
+			packets += len(batch.Descs)
+		}
+		return packets, err
+	})
+	run("packets", func() (packets int, err error) {
+		trace, err := NewTrace(bytes.NewReader(file), "f")
+		for ; err == nil; packets++ {
+			_, err = trace.Next()
+		}
+		return packets - 1, err
+	})
+	run("gopacket", func() (packets int, err error) {
+		r, err := pcapgo.NewReader(bufio.NewReaderSize(bytes.NewReader(file), batchSize))
+		for ; err == nil; packets++ {
+			_, _, err = r.ZeroCopyReadPacketData()
+		}
+		return packets - 1, err
+	})
 }
