@@ -6,19 +6,23 @@ import (
 )
 
 // fields are the extensions that are a word of the SkBuff.
-var fields = map[cbpf.Ext]struct {
+var fields = map[cbpf.Ext]contextField{
+	cbpf.ExtProto:       {"protocol", ebpf.SkbProtocol, true},
+	cbpf.ExtPktType:     {"pkt_type", ebpf.SkbPktType, false},
+	cbpf.ExtIfIndex:     {"ifindex", ebpf.SkbIfIndex, false},
+	cbpf.ExtMark:        {"mark", ebpf.SkbMark, false},
+	cbpf.ExtQueue:       {"queue_mapping", ebpf.SkbQueue, false},
+	cbpf.ExtRxHash:      {"hash", ebpf.SkbHash, false},
+	cbpf.ExtVlanTCI:     {"vlan_tci", ebpf.SkbVlanTCI, false},
+	cbpf.ExtVlanPresent: {"vlan_present", ebpf.SkbVlanPresent, false},
+	cbpf.ExtVlanTPID:    {"vlan_proto", ebpf.SkbVlanProto, true},
+}
+
+// contextField is a word of the context.
+type contextField struct {
+	name      string
 	off       int16
 	bigEndian bool // 16 bits in network order
-}{
-	cbpf.ExtProto:       {ebpf.SkbProtocol, true},
-	cbpf.ExtPktType:     {ebpf.SkbPktType, false},
-	cbpf.ExtIfIndex:     {ebpf.SkbIfIndex, false},
-	cbpf.ExtMark:        {ebpf.SkbMark, false},
-	cbpf.ExtQueue:       {ebpf.SkbQueue, false},
-	cbpf.ExtRxHash:      {ebpf.SkbHash, false},
-	cbpf.ExtVlanTCI:     {ebpf.SkbVlanTCI, false},
-	cbpf.ExtVlanPresent: {ebpf.SkbVlanPresent, false},
-	cbpf.ExtVlanTPID:    {ebpf.SkbVlanProto, true},
 }
 
 // skbField loads the field of the SkBuff in a register that an extension yields; ok is false where there is none.
@@ -82,23 +86,4 @@ func (e *emitter) interfaceKnown() (ok bool) {
 	e.returnsA()
 	e.b.Place(known)
 	return true
-}
-
-// lacking says, for the extensions without a field or helper, what is missing and what to do.
-var lacking = map[cbpf.Ext][2]string{
-	cbpf.ExtHaType:     {"no field of struct __sk_buff holds the type of the interface", "leave it out where all interfaces are alike"},
-	cbpf.ExtNlattr:     {"no helper function searches netlink attributes", "attach the classic program, with SO_ATTACH_FILTER"},
-	cbpf.ExtNlattrNest: {"no helper function searches netlink attributes", "attach the classic program, with SO_ATTACH_FILTER"},
-	cbpf.ExtPayOff:     {"no helper function dissects the packet", "compute the offset from the header lengths in the filter itself"},
-}
-
-func (e *emitter) unsupported(pc int, ext cbpf.Ext) error {
-	why := lacking[ext]
-	if d, isDirect := e.access.(*direct); isDirect && !d.skb && xdpLacking[ext] != [2]string{} {
-		why = xdpLacking[ext]
-	}
-	if ext == cbpf.ExtHaType && (e.target == User || e.target == TC) {
-		why = [2]string{"the type of the interface is not known", "say it, with Options.HaType or --linktype"}
-	}
-	return &UnsupportedError{PC: pc, Ext: ext, Target: e.target, Why: why[0], Instead: why[1]}
 }

@@ -53,6 +53,38 @@ func TestExtensionsByTarget(t *testing.T) {
 	}
 }
 
+// TestExtensionSupport holds what is told of extensions against what becomes of them.
+func TestExtensionSupport(t *testing.T) {
+	ways := map[translate.How]bool{}
+	for i := range translate.TargetNames() {
+		target := translate.Target(i)
+		if target == translate.Seccomp {
+			continue
+		}
+		for _, info := range cbpf.Exts {
+			s := translate.ExtensionSupport(target, info.Ext)
+			ways[s.How] = true
+			name := fmt.Sprintf("%s on %s: %s", info.Name, target, s)
+			_, err := translate.Translate(extensionLoad(info.Ext), translate.Options{Target: target, HaType: 1, Tags: target == translate.XDP})
+			require.Equal(t, s.How == translate.Refused, err != nil, "%s: %v", name, err)
+			require.Equal(t, s.How == translate.Refused || s.Needs != "", s.Why != "" && s.Instead != "", name)
+			_, err = translate.Translate(extensionLoad(info.Ext), translate.Options{Target: target})
+			var refused *translate.UnsupportedError
+			if s.Why == "" {
+				require.NoError(t, err, name)
+			} else {
+				require.ErrorAs(t, err, &refused, name)
+				require.Equal(t, s.Why, refused.Why, name)
+				require.Equal(t, s.Instead, refused.Instead, name)
+			}
+		}
+	}
+	require.Len(t, ways, 7)
+	require.Zero(t, translate.ExtensionSupport(translate.Seccomp, cbpf.ExtProto))
+	require.Zero(t, translate.ExtensionSupport(99, cbpf.ExtProto))
+	require.Zero(t, translate.ExtensionSupport(translate.User, 3))
+}
+
 func contains(exts []cbpf.Ext, e cbpf.Ext) bool {
 	for _, one := range exts {
 		if one == e {

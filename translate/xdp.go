@@ -22,19 +22,21 @@ func newXDP(_ cbpf.Program, opts Options) access {
 // xdpProperty loads what an extension yields. The kernel has not looked at the packet yet, so little is known; what it is
 // going to find out from the first bytes of an Ethernet packet the program finds out likewise, where it is asked to.
 func (d *direct) xdpProperty(e *emitter, dst ebpf.Register, ext cbpf.Ext) bool {
-	switch ext {
-	case cbpf.ExtIfIndex:
-		e.b.Emit(ebpf.Load(4, dst, e.regCtx, ebpf.XDPIngressIfIndex))
-	case cbpf.ExtQueue:
-		e.b.Emit(ebpf.Load(4, dst, e.regCtx, ebpf.XDPRxQueueIndex))
-	default:
-		slot, ok := tagSlots[ext]
-		if ok && d.tags {
-			e.b.Emit(ebpf.Load(4, dst, ebpf.R10, slot))
-		}
-		return ok && d.tags
+	if f, ok := xdpFields[ext]; ok {
+		e.b.Emit(ebpf.Load(4, dst, e.regCtx, f.off))
+		return true
 	}
-	return true
+	slot, ok := tagSlots[ext]
+	if ok && d.tags {
+		e.b.Emit(ebpf.Load(4, dst, ebpf.R10, slot))
+	}
+	return ok && d.tags
+}
+
+// xdpFields are the extensions that are a word of struct xdp_md.
+var xdpFields = map[cbpf.Ext]contextField{
+	cbpf.ExtIfIndex: {"ingress_ifindex", ebpf.XDPIngressIfIndex, false},
+	cbpf.ExtQueue:   {"rx_queue_index", ebpf.XDPRxQueueIndex, false},
 }
 
 // tagSlots are where begin puts what it has found in the packet. They are upper halves of 8 bytes, whose contents the
@@ -119,16 +121,4 @@ func (d *direct) lengthOrType(e *emitter, proto ebpf.Register, at uint32, done e
 	e.b.Place(llc)
 	e.b.Emit(ebpf.Mov.Imm32(proto, proto802_2))
 	e.b.Branch(ebpf.Jump(), done)
-}
-
-// xdpLacking is lacking for XDP.
-var xdpLacking = map[cbpf.Ext][2]string{
-	cbpf.ExtProto:       {"the kernel has not looked at the packet yet", "compare the EtherType in the packet, or have it parsed: Options.Tags or --tags"},
-	cbpf.ExtVlanTCI:     {"the kernel has not taken the tag out of the packet yet", "load it from there, or have it parsed: Options.Tags or --tags"},
-	cbpf.ExtVlanTPID:    {"the kernel has not taken the tag out of the packet yet", "load it from there, or have it parsed: Options.Tags or --tags"},
-	cbpf.ExtVlanPresent: {"the kernel has not taken the tag out of the packet yet", "look for it there, or have it parsed: Options.Tags or --tags"},
-	cbpf.ExtPktType:     {"nobody has compared the address with that of the interface yet", "compare the address in the packet, or use target tc"},
-	cbpf.ExtMark:        {"packets have no mark before there is a struct sk_buff", "use target tc"},
-	cbpf.ExtRxHash:      {"no field of struct xdp_md holds the hash", "use target tc"},
-	cbpf.ExtHaType:      {"the type of the interface is not known", "say it, with Options.HaType or --linktype"},
 }

@@ -80,7 +80,7 @@ or iptables, becomes an extended program on stdout.`
 	explicit := translateCommand()
 	explicit.Use = "translate [FILE]"
 	cmd.AddCommand(explicit, checkCommand(), printCommand(), runCommand(), diffCommand(), benchCommand(),
-		loadCommand(), pinnedCommand(), asmCommand(), disasmCommand(), injectCommand(), conformanceCommand())
+		loadCommand(), pinnedCommand(), extensionsCommand(), asmCommand(), disasmCommand(), injectCommand(), conformanceCommand())
 	return cmd
 }
 
