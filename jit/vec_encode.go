@@ -37,7 +37,9 @@ func generateVector(g *graph) (code []byte, cost float64, err error) {
 	top, done, w := e.newLabel(), e.newLabel(), e.shape.writer(e)
 	poolAt := e.enter()
 	e.bind(top)
-	e.prefetchGroup()
+	if len(g.windows) > 0 || e.c.bytes != none {
+		e.prefetchGroup()
+	}
 	for i := range e.c.lines {
 		e.line(w, &e.c.lines[i])
 	}

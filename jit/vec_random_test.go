@@ -85,7 +85,7 @@ func (g *laneGenerator) program(n int) ebpf.Program {
 			b.Place(open[0])
 			open = open[1:]
 		}
-		switch g.IntN(12) {
+		switch g.IntN(13) {
 		case 0, 1, 2:
 			to := b.NewLabel()
 			b.Branch(g.question(), to)
@@ -100,6 +100,8 @@ func (g *laneGenerator) program(n int) ebpf.Program {
 			b.Emit(ebpf.Instruction{Op: pick(g.generator, []ebpf.Opcode{0xd4, 0xdc, 0xd7}), Dst: g.number(), Imm: pick(g.generator, []int32{16, 32, 64})})
 		case 8:
 			g.verdict()
+		case 9:
+			g.arms()
 		default:
 			g.calculation()
 		}
@@ -183,6 +185,25 @@ func (g *laneGenerator) indexed() {
 	g.b.Emit(ebpf.Mov.Reg(ebpf.R0, ebpf.R5), ebpf.Add.Imm(ebpf.R0, int32(off+size)))
 	g.b.Branch(ebpf.JGt.Reg(ebpf.R0, ebpf.R2), g.short)
 	g.b.Emit(ebpf.Add.Reg(ebpf.R5, ebpf.R1), ebpf.Load(size, dst, ebpf.R5, int16(off)), ebpf.Mov.Imm32(ebpf.R5, uint32(g.constant())))
+}
+
+// arms reads at one place or at another, as filters do behind the headers of IPv4 and IPv6.
+func (g *laneGenerator) arms() {
+	other, end := g.b.NewLabel(), g.b.NewLabel()
+	g.b.Branch(g.question(), other)
+	for range 1 + g.IntN(2) {
+		pick(g.generator, []func(){g.field, g.indexed})()
+	}
+	if g.IntN(2) == 0 {
+		g.calculation()
+	}
+	if g.IntN(3) == 0 {
+		g.b.Branch(g.question(), end)
+	}
+	g.b.Branch(ebpf.Jump(), end)
+	g.b.Place(other)
+	g.indexed()
+	g.b.Place(end)
 }
 
 // scratch moves a word to the stack and another one back, or a pointer, which is then read through.
