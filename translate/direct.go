@@ -37,7 +37,8 @@ const (
 
 func (d *direct) holds() registers {
 	return registers{
-		regA: ebpf.R8, regX: ebpf.R7, regTmp: ebpf.R5, regCtx: ebpf.R6, regZero: ebpf.R9, lost: byCalls,
+		regA: ebpf.R8, regX: ebpf.R7, regTmp: ebpf.R5, regCtx: ebpf.R6, regZero: ebpf.R9, copyA: regCopyA, copyX: regCopyX,
+		lost: byCalls,
 	}
 }
 

@@ -24,6 +24,7 @@ type emitter struct {
 	actions    *Actions    // what to return instead of the verdict; nil for the verdict
 	taken      int         // bytes of stack that others use, from the top
 	forget     bool        // see forget.go
+	newZero    func()      // there, for snippets: makes the zero in regZero, which they do not keep
 	crowded    bool        // see goUnless
 }
 
@@ -83,7 +84,7 @@ func (e *emitter) emit() error {
 func (e *emitter) body() error {
 	e.b.Origin(NoPC)
 	e.begin(e)
-	if e.forget {
+	if e.forget && e.newZero == nil {
 		e.makeZero()
 	}
 	e.b.Emit(ebpf.Mov.Imm32(e.regA, 0), ebpf.Mov.Imm32(e.regX, 0))
@@ -125,7 +126,7 @@ func (e *emitter) insn(pc int, ins bpf.RawInstruction) error {
 		e.immediate(info, ins.K)
 	case cbpf.FormX:
 		if info.Fn == cbpf.Div || info.Fn == cbpf.Mod {
-			e.dropIf(ebpf.JEq.Imm32(e.compared(e.regX, regCopyX), 0))
+			e.dropIf(ebpf.JEq.Imm32(e.compared(e.regX), 0))
 		}
 		e.b.Emit(ebpf.ALUOp(info.Fn).Reg32(e.regA, e.regX))
 	case cbpf.FormMem:
@@ -137,9 +138,9 @@ func (e *emitter) insn(pc int, ins bpf.RawInstruction) error {
 	case cbpf.FormJump:
 		e.jump(pc, pc+1+int(ins.K))
 	case cbpf.FormCondK:
-		e.branch(pc, ebpf.JumpOp(info.Fn).Imm32(e.compared(e.regA, regCopyA), ins.K), ins)
+		e.branch(pc, ebpf.JumpOp(info.Fn).Imm32(e.compared(e.regA), ins.K), ins)
 	case cbpf.FormCondX:
-		a, x := e.compared(e.regA, regCopyA), e.compared(e.regX, regCopyX)
+		a, x := e.comparedBoth()
 		e.branch(pc, ebpf.JumpOp(info.Fn).Reg32(a, x), ins)
 	case cbpf.FormRetK:
 		e.returns(ins.K)

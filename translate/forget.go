@@ -22,31 +22,53 @@ func (e *emitter) makeZero() {
 // mixZero makes the verifier take a register for an unknown number.
 func (e *emitter) mixZero(r ebpf.Register) {
 	if e.forget {
+		e.renewZero()
 		e.b.Emit(ebpf.Xor.Reg32(r, e.regZero))
 	}
 }
 
-// The copies of A and X that are compared. No target with a verifier has anything in these registers from one classic
-// instruction to the next.
+// renewZero sees to it that regZero holds the zero, where no register keeps it.
+func (e *emitter) renewZero() {
+	if e.newZero != nil {
+		e.newZero()
+	}
+}
+
+// The copies of A and X that are compared, for programs. No target with a verifier has anything in these registers from one
+// classic instruction to the next.
 const (
 	regCopyA = ebpf.R2
 	regCopyX = ebpf.R3
 )
 
-// compared returns a register to compare in the place of r: r itself, or the copy of which the verifier may learn.
-func (e *emitter) compared(r, copy ebpf.Register) ebpf.Register {
+// compared returns a register to compare in the place of A or X: that itself, or the copy of which the verifier may learn.
+func (e *emitter) compared(r ebpf.Register) ebpf.Register {
 	if !e.forget {
 		return r
 	}
-	e.b.Emit(ebpf.Mov.Reg32(copy, r))
-	e.mixZero(copy)
-	return copy
+	e.renewZero()
+	e.b.Emit(ebpf.Mov.Reg32(e.copyA, r), ebpf.Xor.Reg32(e.copyA, e.regZero))
+	return e.copyA
+}
+
+// comparedBoth does so for both.
+func (e *emitter) comparedBoth() (a, x ebpf.Register) {
+	if !e.forget {
+		return e.regA, e.regX
+	}
+	a = e.compared(e.regA)
+	if e.copyX != e.regZero {
+		e.b.Emit(ebpf.Mov.Reg32(e.copyX, e.regZero))
+	}
+	e.b.Emit(ebpf.Xor.Reg32(e.copyX, e.regX))
+	return a, e.copyX
 }
 
 // scratchOffset is the place of M[k], counted from the frame pointer: below M[k-1], as in the kernel's own translation.
-// Words that the verifier shall not follow are the upper halves of 8 bytes each.
+// Words that the verifier shall not follow are the upper halves of 8 bytes each. In snippets, whose words others place, they are
+// unknown numbers before they get there.
 func (e *emitter) scratchOffset(k uint32) int16 {
-	if e.forget {
+	if e.forget && e.newZero == nil {
 		return -8*int16(k) - 4
 	}
 	return -4*(int16(k)+1) - int16(e.taken)

@@ -68,6 +68,7 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	}
 	behind := b.NewLabel()
 	e.taken, e.leave = opts.StackOffset, &behind
+	e.forget, e.newZero = e.paths.visits > snippetFollows, func() { a.newZero(e) }
 	if err := e.emit(); err != nil {
 		return nil, err
 	}
@@ -107,6 +108,9 @@ func (s *SnippetResult) Blocks() []int {
 	return blocks
 }
 
+// snippetFollows is how many classic instructions of a snippet the verifier is sure to follow, besides the program around it.
+const snippetFollows = verifierInsns / 32
+
 // dropSlots is the length of the common end with verdict 0, which stands last.
 const dropSlots = 2
 
@@ -142,7 +146,9 @@ type pointers struct{ SnippetOptions }
 
 func (s *pointers) holds() registers {
 	w := s.Working
-	return registers{regA: w[1], regX: w[2], regTmp: w[0], regResult: s.Result, lost: setOf(w[0])}
+	return registers{
+		regA: w[1], regX: w[2], regTmp: w[0], regZero: w[3], copyA: w[0], copyX: w[3], regResult: s.Result, lost: setOf(w[0]),
+	}
 }
 
 func (s *pointers) entry(*emitter) {}
@@ -218,11 +224,8 @@ func (s *pointers) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, 
 // for the end of the packet; it may be index, which is read before.
 func (s *pointers) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k uint32, reach reach, miss ebpf.Label) {
 	tmp := e.regTmp
-	if k == 0 {
-		e.b.Emit(ebpf.Mov.Reg32(tmp, index))
-	} else { // not a copy plus k: the verifier remembers that k, and takes no pointer with one of 2^29 and more
-		e.b.Emit(ebpf.Mov.Imm32(tmp, k), ebpf.Add.Reg32(tmp, index))
-	}
+	// Not a copy of index, of which the verifier would learn for index; and with a k of 2^29 and more it takes no such pointer.
+	e.b.Emit(ebpf.Mov.Imm32(tmp, k), ebpf.Add.Reg32(tmp, index))
 	if reach == withWindows && s.Windows {
 		e.outOfWindow(tmp, uint32(s.NetOff), miss)
 	}
@@ -235,6 +238,12 @@ func (s *pointers) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k
 	e.goUnless(ebpf.JLe.Reg(dst, s.PacketEnd), miss)
 	e.b.Emit(ebpf.Load(size, dst, tmp, 0))
 	e.toHost(dst, size)
+}
+
+// newZero makes a zero of the length of the packet, which the verifier does not know.
+func (s *pointers) newZero(e *emitter) {
+	s.length(e, e.regZero)
+	e.b.Emit(ebpf.Mov.Reg32(e.regTmp, e.regZero), ebpf.Xor.Reg32(e.regZero, e.regTmp))
 }
 
 func (s *pointers) length(e *emitter, dst ebpf.Register) {

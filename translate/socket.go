@@ -16,7 +16,8 @@ func newSocket(_ cbpf.Program, opts Options) access { return socket{uint32(opts.
 // The legacy loads want the context in r6 and write r0.
 func (socket) holds() registers {
 	return registers{
-		regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5, regKept: ebpf.R8, regCtx: ebpf.R6, regZero: ebpf.R9, lost: byCalls,
+		regA: ebpf.R0, regX: ebpf.R7, regTmp: ebpf.R5, regKept: ebpf.R8, regCtx: ebpf.R6, regZero: ebpf.R9, copyA: regCopyA, copyX: regCopyX,
+		lost: byCalls,
 	}
 }
 

@@ -140,6 +140,8 @@ type registers struct {
 	regKept    ebpf.Register // the same, but loads and calls leave it alone; only there if they do not leave A alone
 	regCtx     ebpf.Register // the context, if there is one
 	regZero    ebpf.Register // see forget; only there if there is a verifier
+	copyA      ebpf.Register // likewise: what is compared in the place of A or X
+	copyX      ebpf.Register // and of X beside A; it may be regZero
 	regResult  ebpf.Register // the verdict, at the end: R0, for programs
 	lost       registerSet   // what a load destroys besides its destination
 }

@@ -2,6 +2,7 @@ package cbpfc_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/bpf"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/compat/cbpfc"
@@ -126,5 +128,31 @@ func TestKernelOnWrappingIndex(t *testing.T) {
 	for _, k := range []uint32{1<<31 + 27, 1<<29 + 5, 1<<31 - 1, 0} {
 		p := cbpf.Program{{Op: cbpf.OpLdAbsW, K: 0}, {Op: 0x07}, {Op: 0x48, K: k}, {Op: cbpf.OpRetA}}
 		require.True(t, judge(t, "wrapping", p, consumers["xdpcap"], kernel.XDP, []cbpf.Packet{{Data: data}}))
+	}
+}
+
+// Programs with more paths than the verifier can follow one by one, and ones that are nothing but loads.
+func TestKernelOnBigPrograms(t *testing.T) {
+	kerneltest.Require(t)
+	again := func(ins ...bpf.RawInstruction) (p cbpf.Program) {
+		for len(p)+len(ins) < cbpf.MaxInsns {
+			p = append(p, ins...)
+		}
+		return append(p, bpf.RawInstruction{Op: cbpf.OpRetA})
+	}
+	ldbX, tax, jeq, ldh := bpf.RawInstruction{Op: 0x50, K: 3}, bpf.RawInstruction{Op: 0x07}, bpf.RawInstruction{Op: cbpf.OpJeqK, K: 1, Jt: 1}, bpf.RawInstruction{Op: cbpf.OpLdAbsH, K: 12}
+	programs := []cbpf.Program{again(ldbX), again(bpf.RawInstruction{Op: cbpf.OpLdxMSH}), again(ldbX, tax), again(ldbX, jeq, ldh)}
+	for seed := uint64(0); len(programs) < 16; seed++ {
+		if p := difftest.GenProgram(rand.New(rand.NewPCG(seed, 77)), withExts(cbpf.MaxInsns)); len(p) > 1000 {
+			programs = append(programs, p)
+		}
+	}
+	r := rand.New(rand.NewPCG(7, 7))
+	for i, p := range programs {
+		packets := []cbpf.Packet{{Data: make([]byte, 100)}}
+		for range 4 {
+			packets = append(packets, difftest.GenPacket(r, p))
+		}
+		require.True(t, judge(t, fmt.Sprintf("big program %d", i), p, consumers["xdpcap"], kernel.XDP, packets))
 	}
 }
