@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,15 +12,19 @@ import (
 // The form of C follows the target.
 func TestC(t *testing.T) {
 	for target, want := range map[string]string{
-		"user":       "uint32_t match(const struct cbpf_packet *pkt)\n{",
-		"seccomp":    "uint32_t match(const struct seccomp_data *sd)\n{",
-		"socket":     "SEC(\"socket\")\nint match(struct __sk_buff *skb)\n{",
-		"tc":         "SEC(\"tc\")\nint match(struct __sk_buff *skb)\n{",
-		"cgroup-skb": "SEC(\"cgroup_skb/ingress\")\nint match(struct __sk_buff *skb)\n{",
-		"xdp":        "SEC(\"xdp\")\nint match(struct xdp_md *ctx)\n{",
-		"xdp-frags":  "SEC(\"xdp.frags\")\nint match(struct xdp_md *ctx)\n{",
+		"user":                          "uint32_t match(const struct cbpf_packet *pkt)\n{",
+		"seccomp":                       "uint32_t match(const struct seccomp_data *sd)\n{",
+		"socket":                        "SEC(\"socket\")\nint match(struct __sk_buff *skb)\n{",
+		"tc":                            "SEC(\"tc\")\nint match(struct __sk_buff *skb)\n{",
+		"cgroup-skb":                    "SEC(\"cgroup_skb/ingress\")\nint match(struct __sk_buff *skb)\n{",
+		"xdp":                           "SEC(\"xdp\")\nint match(struct xdp_md *ctx)\n{",
+		"xdp --frags --action match=tx": "SEC(\"xdp.frags\")\nint match(struct xdp_md *ctx)\n{\n\treturn match_verdict(ctx) ? 3 /* XDP_TX */ : 1 /* XDP_DROP */;",
 	} {
-		text := succeed(t, "1,6 0 0 7", "--to", "c", "--target", target, "--name", "match", "--licence", "MIT")
+		args := append(strings.Fields(target), "--to", "c", "--name", "match", "--licence", "MIT", "--link", "hook")
+		if target == "user" || target == "socket" || target == "seccomp" {
+			args = args[:len(args)-2]
+		}
+		text := succeed(t, "1,6 0 0 7", append([]string{"--target"}, args...)...)
 		require.Contains(t, text, want)
 		require.Contains(t, text, "\treturn 7;\n")
 		if target != "user" && target != "seccomp" {
@@ -32,14 +37,26 @@ func TestC(t *testing.T) {
 	require.Contains(t, succeed(t, window, "--to", "c", "--target", "xdp"), "a = data[23];")
 	require.Contains(t, succeed(t, window, "--to", "c", "--target", "xdp", "--linktype", "LINUX_SLL"), "a = data[25];")
 	for _, name := range translate.TargetNames() {
-		if cForms[name] == 0 {
+		target, err := translate.ParseTarget(name)
+		require.NoError(t, err)
+		if _, ok := cForms[target]; !ok {
 			require.Contains(t, cli("1,6 0 0 7", "--to", "c", "--target", name).stderr, "no C can be made for target")
 		}
 	}
 	r := cli("2,48 0 0 4294963252,22 0 0 0", "--to", "cfunc")
 	require.Equal(t, exitRefused, r.status)
 	require.Contains(t, r.stderr, `stdin: (000) extension "poff" cannot be had in C for function: `)
-	r = cli("1,6 0 0 7", "--to", "c", "--target", "moon")
-	require.Equal(t, exitUsage, r.status)
-	require.Contains(t, r.stderr, `no C can be made for target "moon"; it can for cgroup-skb, seccomp, socket, tc, user, xdp, xdp-frags`)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--target", "moon"}, `unknown target "moon"`},
+		{[]string{"--target", "cgroup-skb"}, "programs are for the packets of the hook, which begin with l3: this one is for l2; compile the filter for the hook"},
+		{[]string{"--target", "xdp", "--linktype", "RAW"}, "which begin with l2: this one is for l3"},
+		{[]string{"--target", "xdp", "--tags"}, "C has no --tags"},
+	} {
+		r = cli("1,6 0 0 7", append([]string{"--to", "c"}, c.args...)...)
+		require.Equal(t, exitUsage, r.status, "%q", c.args)
+		require.Contains(t, r.stderr, c.want)
+	}
 }

@@ -27,6 +27,9 @@ func writeELF(w io.Writer, t *translated) error {
 	section := t.section
 	if section == "" {
 		section = elfSections[t.Target.String()]
+		if t.frags {
+			section += ".frags"
+		}
 	}
 	if section == "" {
 		return usagef("say what the program is for, as in --section fentry/FUNCTION: loaders tell it by the section")

@@ -52,6 +52,15 @@ func TestELFSectionOfEachTarget(t *testing.T) {
 	}
 }
 
+// Programs that see packets of several buffers have a section of their own.
+func TestELFFrags(t *testing.T) {
+	o, err := ebpf.ReadELF([]byte(succeed(t, "", filter("ip.d"), "--target", "xdp", "--frags", "--to", "elf")))
+	require.NoError(t, err)
+	f, err := o.Function("filter")
+	require.NoError(t, err)
+	require.Equal(t, "xdp.frags", f.Section)
+}
+
 // An object for a socket loads as it is, and gives the right verdicts.
 func TestELFLoads(t *testing.T) {
 	kerneltest.Require(t)

@@ -14,7 +14,6 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
-	"github.com/cbpf2ebpf/cbpf2ebpf/translate/csource"
 	"github.com/spf13/cobra"
 )
 
@@ -63,15 +62,16 @@ type translated struct {
 	order   binary.ByteOrder
 	name    string // of the variable or function, where the form has one
 	section string // of the object
+	frags   bool   // see translate.Options
 	licence string // of the object
 }
 
-// outputs are the forms in which a program can be written: write is for extended ones, c for those that C is made of directly.
+// outputs are the forms in which a program can be written. C is made of the classic one.
 var outputs = []struct {
-	name   string
-	binary bool
-	write  func(w io.Writer, t *translated) error
-	c      func(target string) (csource.Form, error)
+	name        string
+	binary      bool
+	write       func(w io.Writer, t *translated) error
+	c, function bool // it is C; and one function of two pointers
 }{
 	{name: "text", write: func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.LLVM) }},
 	{name: "xlated", write: func(w io.Writer, t *translated) error { return writeListing(w, t, ebpf.Xlated) }},
@@ -82,8 +82,8 @@ var outputs = []struct {
 	{name: "go", write: func(w io.Writer, t *translated) error { return ebpf.WriteGo(w, t.Program, t.name) }},
 	{name: "elf", binary: true, write: writeELF},
 	{name: "x86", write: writeX86},
-	{name: "c", c: targetForm},
-	{name: "cfunc", c: func(string) (csource.Form, error) { return csource.Function, nil }},
+	{name: "c", c: true},
+	{name: "cfunc", c: true, function: true},
 }
 
 // sourceName is what programs are called where nobody gives them a name.
@@ -132,8 +132,8 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return err
 	}
-	if c := outputs[i].c; c != nil {
-		return translateToC(cmd, args, src, t.target, link, out, as, c)
+	if outputs[i].c {
+		return translateToC(cmd, args, src, t, link, out, as, outputs[i].function)
 	}
 	opts, err := t.options(link)
 	if err != nil {
@@ -151,7 +151,7 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 		return in.fault(err)
 	}
 	in.notes(cmd.ErrOrStderr(), r.Bounds)
-	as.program, as.Result = in.show(r), r
+	as.program, as.Result, as.frags = in.show(r), r, opts.Frags
 	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
 }
 

@@ -41,8 +41,10 @@ func (d *direct) fixed(w *writer, size int, k uint32) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w.use("data", "data_end", "cbpf_holds")
-	w.unless(fmt.Sprintf("cbpf_holds(data, data_end, %s)", literal(k+uint32(size), false)))
+	if end := k + uint32(size); end > w.held {
+		w.use("data", "data_end", "cbpf_holds")
+		w.unless(fmt.Sprintf("cbpf_holds(data, data_end, %s)", literal(end, false)))
+	}
 	return w.at("data", size, k), nil
 }
 

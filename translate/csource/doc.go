@@ -2,8 +2,8 @@
 // kernel that compile with clang -target bpf as they are, without any header.
 //
 // The C is made to be read. Each instruction that some path reaches becomes a statement behind a comment with its line of
-// tcpdump -d; jumps forward are gotos, and a jump to a return returns. Loads stand behind a guard each: to find out which
-// guards imply others is what compilers are for. There is no dead code, no unused label and no unused variable, so gcc and
+// tcpdump -d; jumps forward are gotos, and a jump to a return returns. Loads stand behind a guard each, unless
+// loads on all ways there have shown that the packet is long enough. There is no dead code, no unused label and no unused variable, so gcc and
 // clang have nothing to say under -Wall -Wextra.
 //
 // Verdicts are those of package cbpf, bit for bit: X+k wraps at 32 bits, a division by X = 0 ends the function with 0,

@@ -17,21 +17,27 @@ const (
 // flow tells which instructions are reached, and what they have to keep for others.
 type flow struct {
 	reached []bool
-	live    []regs // behind each instruction: what is read before it is written again
-	entry   regs   // the same in front of the first one: these are 0 at the start
+	live    []regs   // behind each instruction: what is read before it is written again
+	entry   regs     // the same in front of the first one: these are 0 at the start
+	held    []uint32 // in front of each: how many bytes the packet is known to have, by loads on all ways there
 }
 
 // findFlow follows all jumps of a valid program; they only go forward, so one sweep in each direction does.
 func findFlow(p cbpf.Program) flow {
-	f := flow{reached: make([]bool, len(p)), live: make([]regs, len(p))}
+	f := flow{reached: make([]bool, len(p)), live: make([]regs, len(p)), held: make([]uint32, len(p))}
 	next := make([][]int, len(p))
 	f.reached[0] = true
 	for pc, ins := range p {
-		if f.reached[pc] {
-			next[pc] = successors(pc, ins)
-			for _, to := range next[pc] {
-				f.reached[to] = true
+		if !f.reached[pc] {
+			continue
+		}
+		next[pc] = successors(pc, ins)
+		holds := max(f.held[pc], needs(ins))
+		for _, to := range next[pc] {
+			if !f.reached[to] || holds < f.held[to] {
+				f.held[to] = holds
 			}
+			f.reached[to] = true
 		}
 	}
 	in := make([]regs, len(p))
@@ -45,6 +51,17 @@ func findFlow(p cbpf.Program) flow {
 	}
 	f.entry = in[0]
 	return f
+}
+
+// needs is how many bytes a packet has behind a load from a fixed place in it.
+func needs(ins bpf.RawInstruction) uint32 {
+	switch info := cbpf.Info(ins.Op); info.Form {
+	case cbpf.FormAbs, cbpf.FormMSH:
+		if ins.K < 1<<31 {
+			return ins.K + uint32(info.Size)
+		}
+	}
+	return 0
 }
 
 // successors lists where control goes from the instruction at pc.

@@ -18,14 +18,16 @@ func (packet) locals() [][2]string { return [][2]string{{"data", "pkt->data"}} }
 func (packet) head() string { return headPacket }
 
 func (packet) fixed(w *writer, size int, k uint32) (string, error) {
-	w.use("pkt")
 	if k >= cbpf.LLOff {
-		w.use("p", "cbpf_find")
+		w.use("pkt", "p", "cbpf_find")
 		w.printf("p = cbpf_find(pkt, %#x, %d);", k, size)
 		w.unless("p")
 		return w.there(size), nil
 	}
-	w.printf("if (pkt->caplen < %s)\n\t\treturn 0;", literal(k+uint32(size), false))
+	if end := k + uint32(size); end > w.held {
+		w.use("pkt")
+		w.printf("if (pkt->caplen < %s)\n\t\treturn 0;", literal(end, false))
+	}
 	return w.at("data", size, k), nil
 }
 

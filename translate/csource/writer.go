@@ -41,6 +41,7 @@ type writer struct {
 	labeled []bool          // something jumps to it
 	used    map[string]bool // parameters, locals and pieces that the statements mention
 	reading bool            // somebody wants the value of the instruction at hand
+	held    uint32          // bytes that the packet is known to have in front of it
 }
 
 func newWriter(p cbpf.Program, opts Options, src source) *writer {
@@ -105,7 +106,7 @@ func (w *writer) statement(pc int, ins bpf.RawInstruction) error {
 			return nil
 		}
 	}
-	w.reading = writes(ins)&w.flow.live[pc] != 0
+	w.reading, w.held = writes(ins)&w.flow.live[pc] != 0, w.flow.held[pc]
 	value, err := w.value(pc, info, ins)
 	if err != nil {
 		return err
