@@ -124,6 +124,9 @@ var nothing = map[string]int{}
 func arrives(t *testing.T, l *veth.Link) bool {
 	t.Helper()
 	s, err := l.Put(ebpf.Program{ebpf.Mov.Imm(ebpf.R0, 1), ebpf.Return()}, veth.CgroupIngress, kernel.LoadOptions{})
+	if errors.Is(err, kernel.ErrUnavailable) && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") != "1" {
+		t.Skipf("skipped: %v", err)
+	}
 	require.NoError(t, err)
 	defer s.Close()
 	_, err = s.Try(veth.Frame{Data: l.UDP([]byte("are you there?"))})

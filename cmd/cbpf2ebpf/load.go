@@ -39,6 +39,10 @@ The hooks:
 ` + hookForms() + `
 What the hook runs decides the target.
 
+On tc, XDP and cgroups the program looks on: all packets go their way, and those that match are counted. With
+--action it acts: --action match=drop drops what matches, and lets the rest pass unless an action for drop says
+what becomes of it.
+
 The command runs until it is interrupted, until --duration is over or until --count packets have matched; then
 it says how many came by and how many matched, and takes the program away again.
 
@@ -52,6 +56,8 @@ command only says what it would do.
 It needs root, or CAP_BPF together with CAP_NET_RAW for sockets, CAP_NET_ADMIN for tc, XDP and cgroups, CAP_PERFMON
 for tracing.`,
 		Example: `  sudo cbpf2ebpf load -e 'tcp port 80' --attach socket:eth0 --duration 10s
+  sudo cbpf2ebpf load -e 'udp port 53' --attach tc:eth0:egress --interval 1s
+  sudo cbpf2ebpf load -e 'tcp port 23' --attach xdp:eth0 --action match=drop --pin /sys/fs/bpf/no_telnet
   tcpdump -d 'tcp port 80' | sudo cbpf2ebpf load --dry-run --target socket
   sudo cbpf2ebpf load filter.d --pin /sys/fs/bpf/web && iptables -A INPUT -m bpf --object-pinned /sys/fs/bpf/web`,
 		Args: atMostOneFile,

@@ -54,18 +54,24 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// running is a command at work in the namespace of an end.
+// running is a command at work.
 type running struct {
 	stdout, stderr output
 	done           chan int
 }
 
-func start(e *veth.End, stdin string, args ...string) *running {
+// start runs a command in the namespace of an end, where nothing else can be done meanwhile; nil is where the test is.
+func start(e *veth.End, args ...string) *running {
 	r := &running{done: make(chan int, 1)}
-	go e.Do(func() error {
-		r.done <- run(args, strings.NewReader(stdin), &r.stdout, &r.stderr)
+	work := func() error {
+		r.done <- run(args, strings.NewReader(""), &r.stdout, &r.stderr)
 		return nil
-	})
+	}
+	if e == nil {
+		go work()
+	} else {
+		go e.Do(work)
+	}
 	return r
 }
 
@@ -127,7 +133,7 @@ func (f *frames) send(t *testing.T, ip, other int) {
 func TestLoadCount(t *testing.T) {
 	l := newLink(t)
 	f := newFrames(t, l)
-	r := start(l.Far, "", "load", filter("ip.d"), "--attach", "socket:far", "-c", "3")
+	r := start(l.Far, "load", filter("ip.d"), "--attach", "socket:far", "-c", "3")
 	r.attached(t)
 	f.send(t, 0, 4)
 	f.send(t, 3, 0)
@@ -138,11 +144,98 @@ cbpf2ebpf: attached to socket:far; Ctrl-C ends it
 $`, r.stderr.String())
 }
 
+// At every hook a program looks on and counts, and at those that can it drops what matches, or what does not.
+func TestLoadHooks(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	for _, test := range []struct {
+		hook string
+		args []string
+		want string
+	}{
+		{"tc:far:ingress", nil, "2 of 5 packets match"},
+		{"tc:far:ingress:clsact", nil, "2 of 5 packets match"},
+		{"tc:far:ingress", []string{"--action", "match=drop"}, "5 packets: 3 unspec, 2 shot"},
+		{"tc:far:ingress", []string{"--action", "match=ok,drop=2"}, "5 packets: 2 ok, 3 shot"},
+		{"xdp:far", nil, "2 of 5 packets match"},
+		{"xdp:far:generic", []string{"--frags"}, "2 of 5 packets match"},
+		{"xdp:far", []string{"--action", "drop=drop"}, "5 packets: 3 drop, 2 pass"},
+		{"xdp:far", []string{"-O0", "--action", "match=drop"}, "5 packets: 2 drop, 3 pass"},
+	} {
+		r := start(l.Far, append([]string{"load", filter("ip.d"), "--attach", test.hook, "-c", "2"}, test.args...)...)
+		r.attached(t)
+		f.send(t, 0, 3)
+		f.send(t, 2, 0)
+		r.ended(t)
+		require.Equal(t, test.want+"\n", r.stdout.String(), "%s %q", test.hook, test.args)
+	}
+}
+
+// What a program drops at the way out the sender hears of.
+func TestLoadCgroup(t *testing.T) {
+	l := newLink(t)
+	group := cgroup(t)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "2 of 2 packets match"},
+		{[]string{"--action", "match=deny"}, "2 packets: 2 deny"},
+		{[]string{"--action", "drop=deny"}, "2 packets: 2 allow"},
+	} {
+		r := start(nil, append([]string{"load", filter("ip.d"), "--attach", "cgroup:" + group + ":egress", "-c", "2"}, test.args...)...)
+		r.attached(t)
+		denied := 0
+		for range 2 {
+			if err := sendFrom(t, l, group); err != nil {
+				require.ErrorIs(t, err, unix.EPERM)
+				denied++
+			}
+		}
+		r.ended(t)
+		require.Equal(t, test.want+"\n", r.stdout.String())
+		require.Equal(t, map[bool]int{true: 2}[strings.Contains(test.want, "deny")], denied)
+	}
+}
+
+// cgroup makes a cgroup of version 2 for the test.
+func cgroup(t *testing.T) string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	require.NoError(t, err)
+	m := regexp.MustCompile(`(?m)^\S+ (\S+) cgroup2 `).FindSubmatch(mounts)
+	if m == nil && os.Getenv("CBPF2EBPF_REQUIRE_KERNEL") != "1" {
+		t.Skip("skipped: no cgroup v2 file system is mounted")
+	}
+	require.NotNil(t, m, "no cgroup v2 file system is mounted")
+	dir, err := os.MkdirTemp(string(m[1]), "cbpf2ebpf-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.Remove(dir)) })
+	return dir
+}
+
+// sendFrom sends a datagram from the near end, by a process in the cgroup.
+func sendFrom(t *testing.T, l *veth.Link, group string) error {
+	t.Helper()
+	dir, err := os.Open(group)
+	require.NoError(t, err)
+	defer dir.Close()
+	return l.Near.Do(func() error {
+		cmd := exec.Command("/bin/bash", "-c", "echo hello > /dev/udp/192.0.2.2/9")
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+		out, err := cmd.CombinedOutput()
+		if strings.Contains(string(out), "Operation not permitted") {
+			return unix.EPERM
+		}
+		return err
+	})
+}
+
 // Time ends it as well, and counts are printed meanwhile.
 func TestLoadDuration(t *testing.T) {
 	l := newLink(t)
 	f := newFrames(t, l)
-	r := start(l.Far, "", "load", filter("ip.d"), "--attach", "socket:far", "--duration", "500ms", "--interval", "100ms")
+	r := start(l.Far, "load", filter("ip.d"), "--attach", "socket:far", "--duration", "500ms", "--interval", "100ms")
 	r.attached(t)
 	f.send(t, 2, 1)
 	r.ended(t)
@@ -203,7 +296,7 @@ func TestLoadPinnedSocket(t *testing.T) {
 	l := newLink(t)
 	f := newFrames(t, l)
 	file := filepath.Join(mountBPF(t), "web")
-	r := start(l.Far, "", "load", filter("ip.d"), "--pin", file, "--attach", "socket:far", "-c", "1")
+	r := start(l.Far, "load", filter("ip.d"), "--pin", file, "--attach", "socket:far", "-c", "1")
 	r.attached(t)
 	f.send(t, 1, 0)
 	r.ended(t)
@@ -212,6 +305,37 @@ func TestLoadPinnedSocket(t *testing.T) {
 	require.Equal(t, exitDone, shown.status, shown.stderr)
 	require.Contains(t, shown.stdout, "\n1 of 1 packets match\n")
 	require.Equal(t, result{}, in(t, l.Far, "", "pinned", file, "--remove"))
+}
+
+// What is pinned at hooks is shown with its counts, and taken away from all of them.
+func TestLoadPinnedHooks(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	file := filepath.Join(mountBPF(t), "web")
+	r := in(t, l.Far, "", "load", filter("ip.d"), "--pin", file, "--attach", "tc:far:ingress", "--attach", "tc:far:egress:clsact")
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Equal(t, "pinned at "+file+"\nattached to tc:far:ingress:tcx until: rm "+file+"_tc_far_ingress\n"+
+		"attached to tc:far:egress:clsact until: tc filter del dev far egress pref 49152\n"+
+		"cbpf2ebpf pinned "+file+" shows it, with --remove it takes it away\n", r.stdout)
+	f.send(t, 2, 1)
+	shown := in(t, l.Far, "", "pinned", file)
+	require.Regexp(t, `^filter: a tc program, id \d+, .*\nattached by `+file+`_tc_far_ingress\nattached to tc:far:egress:clsact\n2 of 3 packets match\n$`, shown.stdout)
+	require.Equal(t, result{}, in(t, l.Far, "", "pinned", file, "--remove"))
+	require.Equal(t, exitRefused, in(t, l.Far, "", "pinned", file).status)
+}
+
+// Without a hook it is the program of the target as it is that is pinned.
+func TestLoadPinnedTargets(t *testing.T) {
+	requireLoading(t)
+	file := filepath.Join(mountBPF(t), "web")
+	for target, kind := range map[string]string{"tc": "a tc program", "xdp": "a program for XDP", "cgroup-skb": "a cgroup-skb ingress program"} {
+		r := cli("", "load", filter("ip.d"), "--pin", file, "--target", target)
+		require.Equal(t, exitDone, r.status, r.stderr)
+		shown := succeed(t, "", "pinned", file)
+		require.Contains(t, shown, kind)
+		require.NotContains(t, shown, "packets")
+		require.Empty(t, succeed(t, "", "pinned", file, "--remove"))
+	}
 }
 
 func TestLoadDryRun(t *testing.T) {

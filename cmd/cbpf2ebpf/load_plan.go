@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/difftest"
@@ -16,8 +17,11 @@ import (
 type loadPlan struct {
 	place kernel.Placement
 	kind  kernel.Type
-	link  difftest.LinkType
-	waits bool // the command stays, and counts
+	link  difftest.LinkType // of the packets that the program is written for
+	wire  uint16            // ARPHRD_* of the interface; 0 if there is none
+	waits bool              // the command stays, and counts
+	acts  bool              // the program does something about packets, other than look on
+	match int32             // the result that counts as a match
 }
 
 // hookTargets are the targets whose programs run at each kind of hook.
@@ -61,7 +65,11 @@ func (f *loadFlags) plan(cmd *cobra.Command) (*loadPlan, error) {
 	if err := f.chooseTarget(p); err != nil {
 		return nil, err
 	}
-	return p, f.chooseLink(p)
+	if f.t.hook.frags && p.kind == kernel.XDP {
+		p.kind = kernel.XDPFrags
+	}
+	p.acts, p.match = len(f.t.hook.actions) > 0 || p.kind == kernel.SocketFilter || len(p.place.Hooks) == 0, 1
+	return p, f.chooseLink(cmd, p)
 }
 
 // chooseTarget finds out what the program is loaded as. All hooks must take the same program.
@@ -96,19 +104,21 @@ func (f *loadFlags) chooseTarget(p *loadPlan) error {
 	return nil
 }
 
-// chooseLink takes the link type of the packets from the interface, as tcpdump -i does, unless --linktype says it.
-func (f *loadFlags) chooseLink(p *loadPlan) (err error) {
+// chooseLink takes the link type of the packets from the interface, as tcpdump -i does, unless --linktype says it. A
+// filter that is compiled here for a cgroup is one for IP packets; one that was compiled elsewhere is for Ethernet, as a
+// rule.
+func (f *loadFlags) chooseLink(cmd *cobra.Command, p *loadPlan) (err error) {
 	p.link = difftest.LinkEthernet
 	for _, h := range p.place.Hooks {
 		switch h.Kind {
 		case kernel.HookSocket, kernel.HookTC, kernel.HookXDP:
-			found, err := linkOf(h.Where)
-			if err != nil {
+			if p.link, p.wire, err = linkOf(h.Where); err != nil {
 				return err
 			}
-			p.link = found
 		case kernel.HookCgroup:
-			p.link = difftest.LinkRaw
+			if cmd.Flags().Changed("expr") {
+				p.link = difftest.LinkRaw
+			}
 		}
 	}
 	p.link, err = f.src.link(p.link)
@@ -121,18 +131,19 @@ var (
 	ipTypes       = map[uint16]bool{0xfffe: true, 768: true, 769: true, 776: true, 512: true} // none, tunnels of IPv4 and IPv6, SIT, PPP
 )
 
-// linkOf is the link type of the packets of an interface. Where interfaces cannot be asked it is Ethernet.
-func linkOf(name string) (difftest.LinkType, error) {
-	number, err := kernel.InterfaceType(name)
+// linkOf is the link type of the packets of an interface, and its number. Where interfaces cannot be asked it is
+// Ethernet.
+func linkOf(name string) (link difftest.LinkType, wire uint16, err error) {
+	wire, err = kernel.InterfaceType(name)
 	switch {
-	case errors.Is(err, kernel.ErrUnavailable) || err == nil && ethernetTypes[number]:
-		return difftest.LinkEthernet, nil
+	case errors.Is(err, kernel.ErrUnavailable) || err == nil && ethernetTypes[wire]:
+		return difftest.LinkEthernet, wire, nil
 	case err != nil:
-		return 0, advised(err)
-	case ipTypes[number]:
-		return difftest.LinkRaw, nil
+		return 0, 0, advised(err)
+	case ipTypes[wire]:
+		return difftest.LinkRaw, wire, nil
 	}
-	return 0, fmt.Errorf("%s: packets of interfaces of type %d (ARPHRD_*) begin with a header that is not known here: say which with --linktype", name, number)
+	return 0, 0, fmt.Errorf("%s: its packets begin with a header that is not known here (interface type %d)", name, wire)
 }
 
 // translate reads the program and translates it.
@@ -141,6 +152,7 @@ func (f *loadFlags) translate(cmd *cobra.Command, args []string, p *loadPlan) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	f.adjust(p, &opts)
 	in, err := f.src.program(cmd, args, p.link)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%w%s", err, suggestion(cmd, args[0]))
@@ -152,12 +164,47 @@ func (f *loadFlags) translate(cmd *cobra.Command, args []string, p *loadPlan) (*
 	if err != nil {
 		return nil, nil, in.fault(err)
 	}
+	in.notes(cmd.ErrOrStderr(), r.Bounds)
 	return in, r, nil
 }
 
-// options are those for loading. Who is there to read counts has the program count.
+// adjust fits the options to the interface, and to what becomes of packets.
+func (f *loadFlags) adjust(p *loadPlan, opts *translate.Options) {
+	if p.wire != 0 && opts.Target != translate.Socket {
+		opts.HaType = p.wire
+		if opts.HookLink == translate.LinkAsHook && ipTypes[p.wire] {
+			opts.HookLink = translate.LinkIP
+		}
+	}
+	switch {
+	case p.kind.Acts() && !p.acts:
+		opts.Actions = &translate.Actions{Match: 1, Drop: 0} // which count as verdicts
+	case opts.Actions != nil && len(p.place.Hooks) > 0:
+		f.passOthers(p, opts.Actions)
+	}
+}
+
+// passOthers lets the packets go on that no action was given for, whatever the target has for them otherwise.
+func (f *loadFlags) passOthers(p *loadPlan, actions *translate.Actions) {
+	given := func(of string) bool {
+		return slices.ContainsFunc(f.t.hook.actions, func(a string) bool { return strings.HasPrefix(a, of+"=") })
+	}
+	pass := uint32(p.kind.Pass())
+	if !given("match") {
+		actions.Match = pass
+	}
+	if !given("drop") {
+		actions.Drop = pass
+	}
+	p.match = int32(actions.Match)
+}
+
+// options are those for loading. A program counts if there is somebody to read the counts, or if that is all that it does.
 func (f *loadFlags) options(r *translate.Result, p *loadPlan) kernel.LoadOptions {
-	opts := kernel.LoadOptions{Type: p.kind, Name: f.name, Licence: f.licence, Log: kernel.LogStats, Count: len(p.place.Hooks) > 0}
+	opts := kernel.LoadOptions{Type: p.kind, Name: f.name, Licence: f.licence, Log: kernel.LogStats, Count: p.waits || !p.acts}
+	if pass := p.kind.Pass(); p.kind.Acts() && !p.acts {
+		opts.Result = &pass
+	}
 	if opts.Licence == "" {
 		opts.Licence = r.Licence
 	}
@@ -173,7 +220,7 @@ func (f *loadFlags) options(r *translate.Result, p *loadPlan) kernel.LoadOptions
 }
 
 // matches counts the packets that matched.
-func (p *loadPlan) matches(c *kernel.Counts) uint64 { return c.Ends[1] }
+func (p *loadPlan) matches(c *kernel.Counts) uint64 { return c.Ends[p.match] }
 
 // hookForms lists the hooks for a help text, in lines.
 func hookForms() string { return "  " + strings.Join(kernel.HookForms(), "\n  ") }

@@ -98,7 +98,7 @@ func refusedProgram(in *input, r *translate.Result, err error) error {
 		what = refused.Message
 	}
 	fmt.Fprintf(&b, "%s: the verifier refuses the program: %s", in.name, what)
-	b.WriteString(placeOf(in.program, r, refused.PC))
+	b.WriteString(placeOf(in.show(r), r, refused.PC))
 	if ok {
 		fmt.Fprintf(&b, "\n  the kernel says: %s", refused.Message)
 	}

@@ -28,6 +28,8 @@ func TestLoadUsage(t *testing.T) {
 		{[]string{"load", ip, "--dry-run", "--target", "user"}, "what a program of the target user is for in the kernel, only --attach could say"},
 		{[]string{"load", ip, "--dry-run", "--target", "zzz"}, `unknown target "zzz"; the targets are user, socket`},
 		{[]string{"load", ip, "--dry-run", "-O9"}, "-O9: the levels are 0 to 2"},
+		{[]string{"load", ip, "--dry-run", "--action", "match=drop"}, "option Actions on target socket: the verdict is all that these programs return"},
+		{[]string{"load", ip, "--dry-run", "--target", "xdp", "--action", "match=zzz"}, `unknown action "zzz" of target xdp; the actions are aborted, drop, pass, redirect, tx`},
 		{[]string{"load", ip, ip, "--dry-run"}, "one FILE at most"},
 		{[]string{"pinned"}, "one PATH, not 0"},
 		{[]string{"pinned", "a", "b"}, "one PATH, not 2"},

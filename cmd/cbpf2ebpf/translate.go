@@ -52,7 +52,8 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 	}
 	opts := link.Options(target)
 	opts.Optimize, opts.MaxAttrs = t.optimize, t.attrs
-	return opts, t.hook.set(&opts, link)
+	err = t.hook.set(&opts, link)
+	return opts, err
 }
 
 // translated is a translation, and how it is to be written.
