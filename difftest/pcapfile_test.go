@@ -127,16 +127,13 @@ func TestPcapFileAsGopacket(t *testing.T) {
 				require.ErrorIs(t, err, io.EOF)
 				require.Len(t, want, len(lens))
 				for how, wrap := range readers {
-					if name == "longest" && how == "bytes" {
-						continue
-					}
 					for _, size := range []int{1, 16, 76, 100, batchSize} {
+						if name == "longest" && (how == "bytes" || size != 100) {
+							continue // takes long
+						}
 						got, err := readSized(wrap(bytes.NewReader(file)), size)
 						require.NoError(t, err)
-						require.Equal(t, len(want), len(got))
-						for i := range want {
-							require.Equal(t, want[i], got[i], "%s, %s, snap %d, %s, batches of %d: packet %d", form.name, name, snap, how, size, i+1)
-						}
+						require.Equal(t, want, got, "%s, %s, snap %d, %s, batches of %d", form.name, name, snap, how, size)
 					}
 				}
 			}
