@@ -27,8 +27,8 @@ type linkInfo struct {
 	link   LinkType
 	name   string // as tcpdump -y takes it
 	netOff int
-	haType uint16                          // ARPHRD_*, where the header does not say
-	fill   func(m *cbpf.Meta, data []byte) // what the header says
+	haType uint16                                   // ARPHRD_*, where the header does not say
+	fill   func(m cbpf.Meta, data []byte) cbpf.Meta // adds what the header says
 }
 
 // ARPHRD_* of linux/if_arp.h.
@@ -83,13 +83,13 @@ func MetaFor(link LinkType, data []byte) cbpf.Meta {
 	}
 	m.NetOff, m.HaType = info.netOff, info.haType
 	if len(data) >= info.netOff {
-		info.fill(&m, data)
+		return info.fill(m, data)
 	}
 	return m
 }
 
 // fillEthernet does as eth_type_trans of the kernel (net/ethernet/eth.c), except that it knows no address of ours.
-func fillEthernet(m *cbpf.Meta, data []byte) {
+func fillEthernet(m cbpf.Meta, data []byte) cbpf.Meta {
 	const (
 		minEtherType = 0x600
 		raw8023      = 0x0001 // ETH_P_802_3: a frame of Novell's, told by its missing checksum
@@ -109,27 +109,30 @@ func fillEthernet(m *cbpf.Meta, data []byte) {
 	case data[0]&1 != 0:
 		m.PktType = 2
 	}
+	return m
 }
 
 // fillSLL reads the header of a capture on all interfaces: packet type, ARPHRD_*, address, protocol.
-func fillSLL(m *cbpf.Meta, data []byte) {
+func fillSLL(m cbpf.Meta, data []byte) cbpf.Meta {
 	m.PktType = data[1]
 	m.HaType = binary.BigEndian.Uint16(data[2:])
 	m.Protocol = binary.BigEndian.Uint16(data[14:])
+	return m
 }
 
 // fillSLL2 reads the newer one, which begins with the protocol and knows the interface.
-func fillSLL2(m *cbpf.Meta, data []byte) {
+func fillSLL2(m cbpf.Meta, data []byte) cbpf.Meta {
 	m.Protocol = binary.BigEndian.Uint16(data)
 	m.IfIndex = binary.BigEndian.Uint32(data[4:])
 	m.HaType = binary.BigEndian.Uint16(data[8:])
 	m.PktType = data[10]
+	return m
 }
 
 // fillIP tells IPv4 and IPv6 apart by the version in the header.
-func fillIP(m *cbpf.Meta, data []byte) {
+func fillIP(m cbpf.Meta, data []byte) cbpf.Meta {
 	if len(data) <= m.NetOff {
-		return
+		return m
 	}
 	switch data[m.NetOff] >> 4 {
 	case 4:
@@ -137,4 +140,5 @@ func fillIP(m *cbpf.Meta, data []byte) {
 	case 6:
 		m.Protocol = 0x86dd
 	}
+	return m
 }
