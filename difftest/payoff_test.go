@@ -28,11 +28,6 @@ const (
 	etherHSR      = 0x892f
 	etherPRP      = 0x88fb
 	etherBatman   = 0x4305
-
-	protoIGMP    = 2
-	protoDCCP    = 33
-	protoUDPLite = 136
-	protoMPLS    = 137
 )
 
 // dissected is what stands behind an Ethernet header or a VLAN tag with the EtherType.

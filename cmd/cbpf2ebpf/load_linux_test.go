@@ -240,7 +240,7 @@ func TestLoadDuration(t *testing.T) {
 	f.send(t, 2, 1)
 	r.ended(t)
 	lines := strings.Split(strings.TrimSpace(r.stdout.String()), "\n")
-	require.Greater(t, len(lines), 2)
+	require.Greater(t, len(lines), 1, "counts of the time in between, and those of the end")
 	require.Less(t, len(lines), 8)
 	require.Equal(t, "2 of 3 packets match", lines[len(lines)-1])
 }
