@@ -45,32 +45,32 @@ func Engines() []Engine {
 	return []Engine{
 		{Reference, prepareClassic},
 		{"xnet", prepareXNet},
-		{"interp", prepareInterp(translate.User, 0)},
-		{"interp-O1", prepareInterp(translate.User, 1)},
-		{"interp-O2", prepareInterp(translate.User, 2)},
-		{"interp-socket", prepareInterp(translate.Socket, 0)},
-		{"interp-socket-O2", prepareInterp(translate.Socket, 2)},
+		{"interp", prepareInterp(translate.Options{})},
+		{"interp-O1", prepareInterp(translate.Options{Optimize: 1})},
+		{"interp-O2", prepareInterp(translate.Options{Optimize: 2})},
+		{"interp-socket", prepareInterp(translate.Options{Target: translate.Socket})},
+		{"interp-socket-O2", prepareInterp(translate.Options{Target: translate.Socket, Optimize: 2})},
 		{"interp-tc", prepareHook(tcHook)},
 		{"interp-cgroup", prepareHook(cgroupHook)},
 		{"interp-xdp", prepareHook(xdpHook)},
 		{"jit", prepareJIT(0)},
 		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},
-		{"kernel-ebpf", prepareKernelExtended(0)},
+		{"kernel-ebpf", prepareKernelExtended(translate.Options{})},
 		{"kernel-tc", prepareKernelHook(tcHook)},
 		{"kernel-cgroup", prepareKernelHook(cgroupHook)},
 		{"kernel-xdp", prepareKernelHook(xdpHook)},
 	}
 }
 
-// Interpreter is the engine that runs the translation for a target in the interpreter of package ebpf, optimised as far as
-// the level says.
-func Interpreter(target translate.Target, level int) Engine {
-	return Engine{"interp", prepareInterp(target, level)}
-}
+// Interpreter is the engine that runs translations in the interpreter of package ebpf. how says the target, the level of
+// optimisation and how many netlink attributes to look at; the rest of the options comes from the link type.
+func Interpreter(how translate.Options) Engine { return Engine{"interp", prepareInterp(how)} }
 
-// KernelExtended is the engine that loads the translation for Socket into the running kernel.
-func KernelExtended(level int) Engine { return Engine{"kernel-ebpf", prepareKernelExtended(level)} }
+// KernelExtended is the engine that loads translations for Socket into the running kernel. how says the same for them.
+func KernelExtended(how translate.Options) Engine {
+	return Engine{"kernel-ebpf", prepareKernelExtended(how)}
+}
 
 // EngineNames lists the names of all engines.
 func EngineNames() []string {

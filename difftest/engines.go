@@ -53,22 +53,28 @@ func prepareTranslated(p cbpf.Program, opts translate.Options) (ebpf.Program, er
 	return r.Program, nil
 }
 
-// prepareInterp runs the translation for a target, at a level of optimisation, in the interpreter of package ebpf.
-func prepareInterp(target translate.Target, level int) func(cbpf.Program, LinkType) (*Runner, error) {
+// optionsLike are those for packets of the link type, with what is not up to the packets as it is said.
+func (l LinkType) optionsLike(how translate.Options) translate.Options {
+	opts := l.Options(how.Target)
+	opts.Optimize, opts.MaxAttrs = how.Optimize, how.MaxAttrs
+	return opts
+}
+
+// prepareInterp runs translations in the interpreter of package ebpf.
+func prepareInterp(how translate.Options) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
-		opts := link.Options(target)
-		opts.Optimize = level
+		opts := link.optionsLike(how)
 		x, err := prepareTranslated(p, opts)
 		if err != nil {
 			return nil, err
 		}
-		prepared, convert := ebpf.Prepare(x, target.ABI()), &converter{}
+		prepared, convert := ebpf.Prepare(x, opts.Target.ABI()), &converter{}
 		r := &Runner{Verdict: func(pkt *cbpf.Packet) (uint32, error) {
 			r0, err := prepared.Run(convert.packet(pkt))
 			return uint32(r0), err
 		}}
 		switch {
-		case target == translate.User:
+		case opts.Target == translate.User:
 			r.Sees = userView(opts)
 		case measures(p):
 			seesWhole(r)
@@ -143,11 +149,11 @@ func prepareKernelClassic(p cbpf.Program, _ LinkType) (*Runner, error) {
 	return &Runner{Verdict: wrongLength(verdict), Sees: kernel.ClassicView, Close: c.Close}, nil
 }
 
-// prepareKernelExtended loads the translation for Socket, at a level of optimisation, into the running kernel.
-func prepareKernelExtended(level int) func(cbpf.Program, LinkType) (*Runner, error) {
+// prepareKernelExtended loads translations for Socket into the running kernel.
+func prepareKernelExtended(how translate.Options) func(cbpf.Program, LinkType) (*Runner, error) {
 	return func(p cbpf.Program, link LinkType) (*Runner, error) {
-		opts := link.Options(translate.Socket)
-		opts.Optimize = level
+		how.Target = translate.Socket
+		opts := link.optionsLike(how)
 		opts.NetOff = 0 // a test-run begins at the network header
 		x, err := prepareTranslated(p, opts)
 		if err != nil {

@@ -112,7 +112,7 @@ func (h *heard) inTestRuns(at hook) {
 	}
 	prepare := prepareKernelHook(func(LinkType) hook { return at })
 	if at.kind == kernel.SocketFilter {
-		prepare = prepareKernelExtended(at.opts.Optimize)
+		prepare = prepareKernelExtended(at.opts)
 	}
 	for _, pkt := range propertied() {
 		if cut {

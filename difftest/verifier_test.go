@@ -186,3 +186,29 @@ func TestTooManyAttributes(t *testing.T) {
 		require.ErrorAs(t, err, &unsupported, "%+v", c)
 	}
 }
+
+// TestVerifierTakesJumpySearches loads programs of more paths than the verifier can follow, in which extensions that become code
+// of some length stand between jumps.
+func TestVerifierTakesJumpySearches(t *testing.T) {
+	requireKernel(t)
+	n := cbpf.MaxInsns
+	if testing.Short() {
+		n = 600
+	}
+	r := rand.New(rand.NewPCG(1, 8))
+	p := jumpyLoads(r, n, 10, 60)
+	searches := 0
+	for i := 30; i < len(p)-2; i++ {
+		if cbpf.Info(p[i].Op).Form == cbpf.FormAbs && r.IntN(3) == 0 {
+			p[i] = extOnly([]cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtNlattrNest, cbpf.ExtPayOff}[r.IntN(3)])[0]
+			searches++
+		}
+	}
+	require.NoError(t, cbpf.Validate(p))
+	require.Greater(t, searches, n/100)
+	for _, v := range everywhere() {
+		if _, ok := v.takes(t, "jumps and searches", p); !ok {
+			require.True(t, v.takesHeader(), v.name)
+		}
+	}
+}

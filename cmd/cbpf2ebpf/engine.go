@@ -49,11 +49,11 @@ var engineKinds = []struct {
 }{
 	{"jit", []translate.Target{translate.User}, func(f *runFlags, _ translate.Target) engineMaker { return f.newJIT }},
 	{"interp", []translate.Target{translate.User, translate.Socket}, func(f *runFlags, target translate.Target) engineMaker {
-		return onePacketEngine(difftest.Interpreter(target, f.t.optimize))
+		return onePacketEngine(difftest.Interpreter(f.t.how(target)))
 	}},
 	{"classic", nil, func(*runFlags, translate.Target) engineMaker { return onePacketEngine(difftest.Engines()[0]) }},
-	{"kernel", []translate.Target{translate.Socket}, func(f *runFlags, _ translate.Target) engineMaker {
-		return onePacketEngine(difftest.KernelExtended(f.t.optimize))
+	{"kernel", []translate.Target{translate.Socket}, func(f *runFlags, target translate.Target) engineMaker {
+		return onePacketEngine(difftest.KernelExtended(f.t.how(target)))
 	}},
 }
 
@@ -73,8 +73,8 @@ func (f *runFlags) engineMaker(cmd *cobra.Command) (engineMaker, error) {
 	}
 	kind := &engineKinds[i]
 	if kind.targets == nil {
-		if f.t.target != "" || cmd.Flags().Changed("optimize") {
-			return nil, usagef("engine %s runs the classic program as it is, without --target and -O", f.engine)
+		if f.t.target != "" || cmd.Flags().Changed("optimize") || cmd.Flags().Changed("max-attrs") {
+			return nil, usagef("engine %s runs the classic program as it is, without --target, -O and --max-attrs", f.engine)
 		}
 		return kind.maker(f, 0), nil
 	}

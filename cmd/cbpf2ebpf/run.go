@@ -103,6 +103,9 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return in.fault(err)
 	}
 	defer engine.close()
+	if err := f.notes(cmd, in, link); err != nil {
+		return err
+	}
 	engine.label = pprof.Labels(f.engine, filepath.Base(in.name))
 	if f.perfMap {
 		if err := engine.writePerfMap(filepath.Base(in.name), cmd.ErrOrStderr()); err != nil {
@@ -113,6 +116,23 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "cbpf2ebpf: %s\n", engine.note)
 	}
 	return f.profiled(cmd, func() error { return f.overTrace(cmd, trace, engine) })
+}
+
+// notes tells of the limits of the translation, if one is run.
+func (f *runFlags) notes(cmd *cobra.Command, in *input, link difftest.LinkType) error {
+	if f.t.target == "" {
+		return nil
+	}
+	opts, err := f.t.options(link)
+	if err != nil {
+		return err
+	}
+	r, err := translate.Translate(in.program, opts)
+	if err != nil {
+		return in.fault(err)
+	}
+	in.notes(cmd.ErrOrStderr(), r.Bounds)
+	return nil
 }
 
 // profiled does the job, with a profile of it if one is asked for.

@@ -31,7 +31,13 @@ func (t *translation) flags(cmd *cobra.Command, target string, level int) {
 	cmd.Flags().StringVar(&t.target, "target", target, "`TARGET` that the program is for: "+strings.Join(names, ", "))
 	complete(cmd, "target", names...)
 	t.levelFlag(cmd, level)
+	cmd.Flags().IntVar(&t.attrs, "max-attrs", translate.DefaultMaxAttrs, "netlink attributes that nla and nlan look at, `N` at most; with more behind them, a packet has the verdict 0")
 	t.hook.flags(cmd)
+}
+
+// how are the options that do not depend on the packets.
+func (t *translation) how(target translate.Target) translate.Options {
+	return translate.Options{Target: target, Optimize: t.optimize, MaxAttrs: t.attrs}
 }
 
 func (t *translation) levelFlag(cmd *cobra.Command, level int) {
@@ -112,7 +118,6 @@ func translateCommand() *cobra.Command {
 	}
 	src.flags(cmd)
 	t.flags(cmd, translate.User.String(), 0)
-	cmd.Flags().IntVar(&t.attrs, "max-attrs", translate.DefaultMaxAttrs, "netlink attributes that nla and nlan look at, `N` at most; with more behind them, a packet has the verdict 0")
 	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(outputNames(), ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&as.name, "name", sourceName, "`NAME` of the program in C, Go and ELF")

@@ -131,4 +131,12 @@ func TestNoteOfBounds(t *testing.T) {
 	require.Equal(t, 1, r.status)
 	require.Contains(t, r.stderr, "lower Options.MaxAttrs: one load may look at 16384 attributes")
 	require.Equal(t, 2, cli(search, "--max-attrs", "-1").status)
+
+	for _, engine := range []string{"jit", "interp"} {
+		r = cli(search, "run", "-r", pcap("mixed.pcap"), "--engine", engine, "--max-attrs", "3")
+		require.Equal(t, 0, r.status, "%s", r.stderr)
+		require.Contains(t, r.stderr, `(002) "nla" looks at 3 netlink attributes`)
+	}
+	require.Equal(t, 2, cli(search, "run", "-r", pcap("mixed.pcap"), "--engine", "classic", "--max-attrs", "3").status)
+	require.Empty(t, cli(search, "run", "-r", pcap("mixed.pcap"), "--engine", "classic").stderr)
 }
