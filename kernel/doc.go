@@ -10,6 +10,11 @@
 // The first two ways cannot forge everything that a packet carries: [Type.View] and [ClassicView] tell what a program will find
 // there, so that other engines can be run on the very same thing.
 //
+// A program that is loaded can be attached to a [Hook] ([Filter.Attach]), pinned ([Filter.Install], [ReadPinned]), and made
+// to count how its runs end ([LoadOptions], [Counts]). [Filter.Listen] delivers what a socket filter keeps. What is in the way
+// is told by reasons, a refusal of the verifier in plain words by [VerifierError.Explain], and what can be done about either
+// by [Advice]. Package veth runs programs at their hooks, on real packets.
+//
 // A place that cannot ask (another system, a missing privilege, a sandbox) is told by [Available], [ClassicAvailable] and
 // [SeccompAvailable], and by errors that are [ErrUnavailable]. The limits below were measured on Linux 6.18, x86-64, pages
 // of 4 KiB.

@@ -29,6 +29,24 @@ func countingBytes(n int) []byte {
 	return data
 }
 
+// skbFields are words of struct __sk_buff, and what the view of a packet says of them.
+var skbFields = []struct {
+	name string
+	off  int16
+	want func(v cbpf.Packet) uint32
+}{
+	{"len", ebpf.SkbLen, func(v cbpf.Packet) uint32 { return v.WireLen }},
+	{"pkt_type", ebpf.SkbPktType, func(v cbpf.Packet) uint32 { return uint32(v.Meta.PktType) }},
+	{"mark", ebpf.SkbMark, func(v cbpf.Packet) uint32 { return v.Meta.Mark }},
+	{"queue_mapping", ebpf.SkbQueue, func(v cbpf.Packet) uint32 { return uint32(v.Meta.Queue) }},
+	{"protocol", ebpf.SkbProtocol, func(v cbpf.Packet) uint32 { return netOrder(v.Meta.Protocol) }},
+	{"vlan_present", ebpf.SkbVlanPresent, func(v cbpf.Packet) uint32 { return 0 }},
+	{"vlan_tci", ebpf.SkbVlanTCI, func(v cbpf.Packet) uint32 { return uint32(v.Meta.VlanTCI) }},
+	{"vlan_proto", ebpf.SkbVlanProto, func(v cbpf.Packet) uint32 { return netOrder(v.Meta.VlanTPID) }},
+	{"ifindex", ebpf.SkbIfIndex, func(v cbpf.Packet) uint32 { return v.Meta.IfIndex }},
+	{"hash", ebpf.SkbHash, func(v cbpf.Packet) uint32 { return v.Meta.RxHash }},
+}
+
 // What a program reads in struct __sk_buff is what View says.
 func TestViewFields(t *testing.T) {
 	requireExtended(t)
@@ -40,23 +58,7 @@ func TestViewFields(t *testing.T) {
 		{Data: countingBytes(MaxData), Meta: cbpf.Meta{PktType: 3, NoLink: true}},
 		{Data: []byte{0x45}, Meta: cbpf.Meta{PktType: 4, Protocol: 0x86dd, Mark: 1}},
 	}
-	fields := []struct {
-		name string
-		off  int16
-		want func(v cbpf.Packet) uint32
-	}{
-		{"len", ebpf.SkbLen, func(v cbpf.Packet) uint32 { return v.WireLen }},
-		{"pkt_type", ebpf.SkbPktType, func(v cbpf.Packet) uint32 { return uint32(v.Meta.PktType) }},
-		{"mark", ebpf.SkbMark, func(v cbpf.Packet) uint32 { return v.Meta.Mark }},
-		{"queue_mapping", ebpf.SkbQueue, func(v cbpf.Packet) uint32 { return uint32(v.Meta.Queue) }},
-		{"protocol", ebpf.SkbProtocol, func(v cbpf.Packet) uint32 { return netOrder(v.Meta.Protocol) }},
-		{"vlan_present", ebpf.SkbVlanPresent, func(v cbpf.Packet) uint32 { return 0 }},
-		{"vlan_tci", ebpf.SkbVlanTCI, func(v cbpf.Packet) uint32 { return uint32(v.Meta.VlanTCI) }},
-		{"vlan_proto", ebpf.SkbVlanProto, func(v cbpf.Packet) uint32 { return netOrder(v.Meta.VlanTPID) }},
-		{"ifindex", ebpf.SkbIfIndex, func(v cbpf.Packet) uint32 { return v.Meta.IfIndex }},
-		{"hash", ebpf.SkbHash, func(v cbpf.Packet) uint32 { return v.Meta.RxHash }},
-	}
-	for _, field := range fields {
+	for _, field := range skbFields {
 		t.Run(field.name, func(t *testing.T) {
 			f := loadSocket(t, ebpf.Program{ebpf.Load(4, ebpf.R0, ebpf.R1, field.off), ebpf.Return()})
 			for i, pkt := range packets {

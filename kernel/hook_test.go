@@ -76,3 +76,22 @@ func TestHooks(t *testing.T) {
 	}
 	require.Len(t, seen, len(Types()), "every type has a hook")
 }
+
+// No text makes it panic, and what it takes it writes and reads again.
+func FuzzParseHook(f *testing.F) {
+	for _, form := range HookForms() {
+		f.Add(form)
+	}
+	for _, text := range []string{"tc:eth0:ingress:tcx", "cgroup:/a:b:egress", "xdp::generic", ":", "tc:ingress"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := ParseHook(text)
+		if err != nil {
+			return
+		}
+		back, err := ParseHook(h.String())
+		require.NoError(t, err)
+		require.Equal(t, h, back)
+	})
+}

@@ -67,3 +67,16 @@ processed 21 insns (limit 1000000) max_states_per_insn 4 total_states 3 peak_sta
 		require.False(t, ok, log)
 	}
 }
+
+// No log makes the reading of it panic, or name a place that cannot be one.
+func FuzzRefusal(f *testing.F) {
+	f.Add("0: (b7) r0 = 0\ninvalid bpf_context access off=3 size=4\nprocessed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0")
+	f.Add("jump out of range from insn 1 to 11\nstack depth 99999999999999999999")
+	f.Fuzz(func(t *testing.T, log string) {
+		e := refusal(strings.Split(log, "\n"), fs.ErrInvalid)
+		require.GreaterOrEqual(t, e.PC, -1)
+		require.NotEmpty(t, e.Error())
+		e.Explain()
+		ParseStats(log)
+	})
+}

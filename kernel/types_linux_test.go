@@ -1,12 +1,14 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	cilium "github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
@@ -93,18 +95,6 @@ func TestTypesLoads(t *testing.T) {
 // What a program of each type with a struct __sk_buff reads there is what its view says.
 func TestTypesFields(t *testing.T) {
 	requireExtended(t)
-	fields := []struct {
-		name string
-		off  int16
-		want func(v cbpf.Packet) uint32
-	}{
-		{"len", ebpf.SkbLen, func(v cbpf.Packet) uint32 { return v.WireLen }},
-		{"pkt_type", ebpf.SkbPktType, func(v cbpf.Packet) uint32 { return uint32(v.Meta.PktType) }},
-		{"mark", ebpf.SkbMark, func(v cbpf.Packet) uint32 { return v.Meta.Mark }},
-		{"protocol", ebpf.SkbProtocol, func(v cbpf.Packet) uint32 { return netOrder(v.Meta.Protocol) }},
-		{"vlan_present", ebpf.SkbVlanPresent, func(v cbpf.Packet) uint32 { return 0 }},
-		{"ifindex", ebpf.SkbIfIndex, func(v cbpf.Packet) uint32 { return v.Meta.IfIndex }},
-	}
 	var packets []cbpf.Packet
 	for _, proto := range []uint16{0x0800, 0x86dd, 0x8100, 0x0806, 3} {
 		for dst := range byte(4) {
@@ -113,7 +103,7 @@ func TestTypesFields(t *testing.T) {
 		}
 	}
 	for _, kind := range []Type{SocketFilter, TC, CgroupIngress, CgroupEgress} {
-		for _, field := range fields {
+		for _, field := range skbFields {
 			t.Run(fmt.Sprintf("%s, %s", kind, field.name), func(t *testing.T) {
 				for _, pkt := range packets {
 					view := kind.View(&pkt)
@@ -202,6 +192,9 @@ func TestRunSplit(t *testing.T) {
 		require.EqualValues(t, n, got)
 		for _, linear := range []int{14, 60, 1000, 3520} {
 			got, err := front.RunSplit(&pkt, linear)
+			if errors.Is(err, unix.EINVAL) && n == linear {
+				t.Skip("skipped: needs Linux 6.18, where a test-run says how much of a packet is in one piece")
+			}
 			require.NoError(t, err, "%d of %d", linear, n)
 			require.EqualValues(t, min(n, linear), got)
 			got, err = all.RunSplit(&pkt, linear)
