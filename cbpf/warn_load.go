@@ -15,7 +15,10 @@ const progHeader = 96
 
 // SocketMemory returns how many bytes of net.core.optmem_max SO_ATTACH_FILTER charges for a valid program: the size of what
 // Linux 6.18 makes of it, in extended instructions. It must be less than the socket has.
-func SocketMemory(p Program) int { return progHeader + 8*convertedStarts(p)[len(p)] }
+func SocketMemory(p Program) int { return progHeader + 8*Converted(p) }
+
+// Converted returns how many extended instructions Linux 6.18 makes of a valid program that is attached as it is.
+func Converted(p Program) int { return convertedStarts(p)[len(p)] }
 
 // convertedStarts returns at which extended instruction each classic one begins in what bpf_convert_filter
 // (net/core/filter.c, Linux 6.18) makes of a program, and at the end the number of them all.

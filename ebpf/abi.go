@@ -31,34 +31,42 @@ const (
 
 // abiInfo is what there is to know of one ABI; how programs are entered is in machine.enter and checker.entry.
 type abiInfo struct {
-	name     string
-	size     int     // of the context in bytes
-	fields   []field // of the context, for kernels that judge loads of it; nil where any load inside of it is good
-	pointers []field // those of the fields that hold pointers into the packet
-	kernel   bool    // a verifier judges such programs: its rules on contexts and on the stack hold
-	windows  bool    // LoadAbs and LoadInd
-	result   uint64  // the largest R0 at exit that is taken
-	since    Feature // the hook, where it is one of the kernel
+	name      string
+	size      int     // of the context in bytes
+	fields    []field // of the context, for kernels that judge loads of it; nil where any load inside of it is good
+	pointers  []field // those of the fields that hold pointers into the packet
+	kernel    bool    // a verifier judges such programs: its rules on contexts and on the stack hold
+	windows   bool    // LoadAbs and LoadInd
+	result    uint64  // the largest R0 at exit that is taken
+	since     Feature // the hook, where it is one of the kernel
+	privilege string  // what it takes to load such programs
 	// The kernel may be set to load such programs for anybody.
 	unprivileged bool
 }
 
 const anyResult = 1<<64 - 1
 
+// What it takes to load programs; in front of Linux 5.8 it is CAP_SYS_ADMIN in the place of CAP_BPF.
+const (
+	capBPF   = "CAP_BPF"
+	capNet   = "CAP_BPF and CAP_NET_ADMIN"
+	capTrace = "CAP_BPF and CAP_PERFMON"
+)
+
 var abiInfos = [...]abiInfo{
 	User: {name: "user", size: SkbSize, result: anyResult},
 	Socket: {name: "socket", size: SkbSize, fields: skbFields, kernel: true, windows: true, result: anyResult,
-		since: Feature{"socket filters", Version{3, 19}}, unprivileged: true},
+		since: Feature{"socket filters", Version{3, 19}}, privilege: capBPF, unprivileged: true},
 	Buffer:  {name: "buffer", result: anyResult},
 	Seccomp: {name: "seccomp", result: anyResult},
 	TC: {name: "tc", size: SkbSize, fields: skbFields, pointers: pointersOf(skbFields, TC), kernel: true, windows: true,
-		result: anyResult, since: Feature{"programs of tc", Version{4, 1}}},
+		result: anyResult, since: Feature{"programs of tc", Version{4, 1}}, privilege: capNet},
 	CGroupSKB: {name: "cgroup-skb", size: SkbSize, fields: skbFields, pointers: pointersOf(skbFields, CGroupSKB), kernel: true,
-		result: 1, since: Feature{"packet filters of cgroups", Version{4, 10}}, unprivileged: true},
+		result: 1, since: Feature{"packet filters of cgroups", Version{4, 10}}, privilege: capBPF, unprivileged: true},
 	XDP: {name: "xdp", size: XDPSize, fields: xdpFields, pointers: pointersOf(xdpFields, XDP), kernel: true, result: anyResult,
-		since: Feature{"XDP", Version{4, 8}}},
+		since: Feature{"XDP", Version{4, 8}}, privilege: capNet},
 	Trace: {name: "trace", size: TraceSize, fields: traceFields, kernel: true, result: anyResult,
-		since: Feature{"programs at functions of the kernel", Version{4, 1}}},
+		since: Feature{"programs at functions of the kernel", Version{4, 1}}, privilege: capTrace},
 }
 
 // info is the row of the ABI; an empty one for a number that is none.
@@ -68,6 +76,9 @@ func (a ABI) info() *abiInfo {
 	}
 	return &abiInfo{name: "unknown"}
 }
+
+// InKernel reports whether programs of the ABI are for a hook of the kernel, and judged by its verifier.
+func (a ABI) InKernel() bool { return a.info().kernel }
 
 func (a ABI) String() string { return a.info().name }
 

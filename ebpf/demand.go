@@ -11,17 +11,21 @@ import (
 type Demands struct {
 	Slots   int // what counts against the limit of instructions
 	Longest int // instructions on the longest path
-	Tests   int // the most comparisons on one path: of each, the verifier puts one way aside
 
 	// Paths is how many ways there are through the program, and Followed how many instructions are on all of them if each
 	// beginning that several share counts once: that many the verifier follows at most. MaxUint64 stands for that and more.
 	Paths, Followed uint64
+	// Expected is about how many it does follow, since it leaves a path where it knows what it knew there on another one. Aside
+	// is about how many paths wait to be followed at one time.
+	Expected, Aside int
 
 	Stack    int           // bytes
 	Calls    []HelperCalls // by number of the function
 	Called   int           // the most calls on one path
 	GPL      bool          // only programs under a licence compatible with the GPL may call some of them
 	Features []Need        // the newest first
+
+	Privilege string // what it takes to load it, for programs of the kernel
 }
 
 // HelperCalls says how a program calls a helper function.
@@ -45,16 +49,31 @@ func (d *Demands) Since() Version {
 	return d.Features[0].Since
 }
 
-// DemandsOf finds out what a program of the ABI asks for. The error is that of Check, which the program must pass.
+// DemandsOf finds out what a program of the ABI asks for. The error is that of Check for a program that is not sound.
 func DemandsOf(p Program, abi ABI) (*Demands, error) {
-	facts, err := Check(p, abi)
+	facts, e, err := soundness(p, abi)
 	if err != nil {
 		return nil, err
 	}
-	s := surveyor{program: p, abi: abi, facts: facts, d: &Demands{Slots: len(p), Stack: facts.Stack, GPL: facts.GPL},
+	return survey(p, abi, facts, e), nil
+}
+
+// soundness is Check for programs of which it is enough that they are sound on every path by itself.
+func soundness(p Program, abi ABI) (*Facts, effort, error) {
+	facts, err := Check(p, abi)
+	byPath, e := checkPaths(p, abi)
+	if byPath != nil {
+		return byPath, e, nil
+	}
+	return facts, e, err
+}
+
+func survey(p Program, abi ABI, facts *Facts, e effort) *Demands {
+	s := surveyor{program: p, abi: abi, facts: facts,
+		d:     &Demands{Slots: len(p), Expected: e.steps, Aside: e.aside, Stack: facts.Stack, GPL: facts.GPL, Privilege: abi.info().privilege},
 		needs: map[Feature]int{}, calls: map[int32]*HelperCalls{}}
 	s.survey()
-	return s.d, nil
+	return s.d
 }
 
 // surveyor goes over a program that jumps forward only, once and in order.
@@ -70,9 +89,9 @@ type surveyor struct {
 
 // way is what is on the ways to an instruction.
 type way struct {
-	count                 uint64 // how many there are
-	insns, tests, helpers int    // the most on one of them
-	each                  map[int32]int
+	count          uint64 // how many there are
+	insns, helpers int    // the most on one of them
+	each           map[int32]int
 }
 
 // survey fills in the demands.
@@ -131,13 +150,11 @@ func (s *surveyor) pass(pc int, ins Instruction) {
 	switch info := ins.Op.Info(); info.Form {
 	case FormLoadWide:
 		next++
-	case FormCondImm, FormCondReg:
-		w.tests++
 	case FormCall:
 		s.call(&w, pc, ins)
 	case FormExit:
 		s.d.Paths = sum(s.d.Paths, w.count)
-		s.d.Longest, s.d.Tests, s.d.Called = max(s.d.Longest, w.insns), max(s.d.Tests, w.tests), max(s.d.Called, w.helpers)
+		s.d.Longest, s.d.Called = max(s.d.Longest, w.insns), max(s.d.Called, w.helpers)
 		for id, n := range w.each {
 			s.calls[id].Most = max(s.calls[id].Most, n)
 		}
@@ -172,7 +189,7 @@ func (s *surveyor) call(w *way, pc int, ins Instruction) {
 // join adds ways that lead to the same instruction.
 func (w *way) join(other way) {
 	w.count = sum(w.count, other.count)
-	w.insns, w.tests, w.helpers = max(w.insns, other.insns), max(w.tests, other.tests), max(w.helpers, other.helpers)
+	w.insns, w.helpers = max(w.insns, other.insns), max(w.helpers, other.helpers)
 	each := w.each
 	for id, n := range other.each {
 		if n > each[id] {

@@ -1,6 +1,7 @@
 package ebpf_test
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"testing"
@@ -34,7 +35,7 @@ func TestDemandsOf(t *testing.T) {
 	d, err := DemandsOf(assembled(t, twoWays), Socket)
 	require.NoError(t, err)
 	require.Equal(t, &Demands{
-		Slots: 12, Longest: 8, Tests: 1, Paths: 2, Followed: 11, Stack: 12, Called: 2,
+		Slots: 12, Longest: 8, Paths: 2, Followed: 11, Expected: 11, Aside: 1, Stack: 12, Called: 2,
 		Calls: []HelperCalls{{ID: 7, Places: 2, Most: 1}, {ID: 8, Places: 1, Most: 1}},
 		Features: []Need{
 			{Feature{"comparisons of 32 bits", Version{5, 1}}, 2},
@@ -44,6 +45,7 @@ func TestDemandsOf(t *testing.T) {
 			{Feature{"socket filters", Version{3, 19}}, -1},
 			{Feature{"extended programs", Version{3, 18}}, 0},
 		},
+		Privilege: "CAP_BPF",
 	}, d)
 	require.Equal(t, Version{5, 1}, d.Since())
 
@@ -62,7 +64,7 @@ func TestDemandsOfManyPaths(t *testing.T) {
 	require.Equal(t, uint64(math.MaxUint64), d.Paths)
 	require.Equal(t, uint64(math.MaxUint64), d.Followed)
 	require.Equal(t, 202, d.Longest)
-	require.Equal(t, 100, d.Tests)
+	require.Equal(t, 1+5*2+95+1, d.Expected, "of all comparisons the outcome is known")
 
 	d, err = DemandsOf(append(p[:1+2*10:1+2*10], Return()), User)
 	require.NoError(t, err)
@@ -79,12 +81,7 @@ func TestForetell(t *testing.T) {
 	simple := Program{Mov.Imm(R0, 0), Return()}
 	long := append(slices.Repeat(Program{Mov.Imm(R0, 0)}, 5000), Return())
 	probe := assembled(t, "r1 = r10\nr1 += -8\nr2 = 8\nr3 = 0\ncall 113\nr0 = 0\nexit")
-	many := Program{Mov.Imm(R0, 0)}
-	for range 40 {
-		many = append(many, jump(JEq.Imm(R0, 5), 1), Add.Imm(R0, 1))
-	}
-	many = append(many, Return())
-	tests := append(append(Program{Mov.Imm(R0, 0)}, slices.Repeat(Program{jump(JEq.Imm(R0, 5), 0)}, 9000)...), Return())
+	tests := append(append(Program{Load(4, R0, R1, 0)}, slices.Repeat(Program{jump(JSet.Imm(R0, 5), 0)}, 9000)...), Return())
 	for _, tt := range []struct {
 		name     string
 		p        Program
@@ -106,9 +103,10 @@ func TestForetell(t *testing.T) {
 		{"another licence", probe, TC, Loader{Licence: "Apache-2.0"}, []Reason{ReasonLicence}, nil},
 		{"an old kernel", Program{Mov.Imm(R0, 0), jump(JLt.Imm32(R0, 3), 0), Return()}, Socket, Loader{Kernel: Version{4, 20}}, []Reason{ReasonOldKernel}, nil},
 		{"a new one", Program{Mov.Imm(R0, 0), jump(JLt.Imm32(R0, 3), 0), Return()}, Socket, Loader{Kernel: Version{5, 1}}, nil, nil},
-		{"behind the packet", assembled(t, "r2 = *(u32 *)(r1 + 76)\nr0 = *(u8 *)(r2 + 0)\nexit"), TC, Loader{}, []Reason{ReasonUnproved}, nil},
-		{"too many paths", many, Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
-		{"too many comparisons", tests, Socket, Loader{}, nil, []Reason{ReasonTooComplex, ReasonTooComplex}},
+		{"behind the packet", assembled(t, "r2 = *(u32 *)(r1 + 76)\nr0 = *(u8 *)(r2 + 0)\nexit"), TC, Loader{}, nil, []Reason{ReasonUnproved}},
+		{"few paths", questions(10), Socket, Loader{}, nil, nil},
+		{"too many paths", questions(20), Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
+		{"too many comparisons", tests, Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := Foretell(tt.p, tt.abi, tt.by)
@@ -117,6 +115,15 @@ func TestForetell(t *testing.T) {
 			require.Equal(t, len(tt.refusals)+len(tt.doubts) == 0, f.Loads())
 		})
 	}
+}
+
+// questions asks n questions of the packet, and keeps the answers in one register: a number of its own on each path.
+func questions(n int) Program {
+	p := Program{Mov.Reg(R6, R1), Mov.Imm32(R7, 0)}
+	for i := range n {
+		p = append(p, LoadAbs(1, uint32(i)), jump(JNe.Imm32(R0, 'A'), 1), Or.Imm32(R7, 1<<i))
+	}
+	return append(p, Mov.Reg(R0, R7), Return())
 }
 
 func reasons(all Errors) (list []Reason) {
@@ -162,4 +169,30 @@ func TestEveryInstructionHasAFeature(t *testing.T) {
 	} {
 		require.Equal(t, tt.since, assembled(t, tt.text)[0].Feature().Since, tt.text)
 	}
+}
+
+// A program without a refusal and without a doubt about its accesses has no fault when it runs, and takes no longer than its
+// longest path.
+func FuzzForetell(f *testing.F) {
+	seeds(func(code []byte) { f.Add(code, []byte("some packet bytes"), 7) })
+	for _, n := range []int{3, 12} {
+		f.Add(Encode(questions(n), binary.LittleEndian), []byte("AAAAABAAAABAA"), 13)
+	}
+	f.Fuzz(func(t *testing.T, code, data []byte, linear int) {
+		p, _ := Decode(code[:len(code)/SlotSize*SlotSize], binary.LittleEndian)
+		for _, abi := range everyABI() {
+			forecast := Foretell(p, abi, Loader{Licence: "GPL"})
+			if d := forecast.Demands; d != nil {
+				require.LessOrEqual(t, d.Longest, d.Slots)
+				require.LessOrEqual(t, uint64(d.Expected), max(d.Followed, 1), "%s", p)
+				require.False(t, d.Since().Before(Version{3, 18}))
+			}
+			unproved := slices.Contains(reasons(forecast.Doubts), ReasonUnproved)
+			if !abi.InKernel() || forecast.Demands == nil || len(forecast.Refusals) > 0 || unproved {
+				continue
+			}
+			_, err := Run(p, abi, fuzzedPacket(data, 0, linear, false))
+			require.NoError(t, err, "%s\n%s", abi, p)
+		}
+	})
 }

@@ -49,3 +49,23 @@ func ExampleUnsupportedError() {
 	// true
 	// hatype on socket
 }
+
+// Whether a kernel will take a program can be known without asking one.
+func ExampleForetell() {
+	p, err := cbpf.Parse([]byte("4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r, err := translate.Translate(p, translate.Options{Target: translate.Socket})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report := translate.Foretell(p, r, ebpf.Loader{Kernel: ebpf.Version{Major: 4, Minor: 19}})
+	fmt.Println(report.Demands.Longest, "instructions on the longest path, bytes", report.Reads.First, "to", report.Reads.Last)
+	fmt.Println(report.Loads(), report.Refusals)
+	// Output:
+	// 7 instructions on the longest path, bytes 12 to 13
+	// false insn 4: the kernel is too old: comparisons of 32 bits: Linux 5.1, this is 4.19
+}

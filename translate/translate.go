@@ -19,6 +19,9 @@ type Result struct {
 	// Bounds are the limits of the translation: for packets beyond one of them the program ends with verdict 0, whatever the
 	// classic one would do. Mostly there are none.
 	Bounds []Bound
+	// Forgets says that there are more paths than the kernel's verifier follows one by one, and that the program is made so
+	// that the verifier knows the same where they meet.
+	Forgets bool
 }
 
 // Bound is a limit of a translation.
@@ -70,6 +73,7 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		Program: slots,
 		PCs:     origins,
 		Bounds:  e.search.bounds,
+		Forgets: e.forget,
 		Stats:   Stats{Classic: len(p), Dead: len(p) - e.paths.live(), Slots: len(slots), Stack: e.stack},
 	}, nil
 }

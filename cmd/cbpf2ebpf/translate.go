@@ -101,6 +101,7 @@ func translateCommand() *cobra.Command {
 	var t translation
 	var to, out, order string
 	var as translated
+	var report reporting
 	cmd := &cobra.Command{
 		Short: "Translate a classic program to extended BPF",
 		Example: `  tcpdump -d 'tcp port 80' | cbpf2ebpf
@@ -113,11 +114,12 @@ func translateCommand() *cobra.Command {
 			if as.order, err = byteOrder(order); err != nil {
 				return err
 			}
-			return translateProgram(cmd, args, &src, &t, to, out, &as)
+			return translateProgram(cmd, args, &src, &t, to, out, &as, &report)
 		},
 	}
 	src.flags(cmd)
 	t.flags(cmd, translate.User.String(), 0)
+	report.flags(cmd)
 	cmd.Flags().StringVar(&to, "to", "text", "`FORM` of the output: "+strings.Join(outputNames(), ", "))
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	cmd.Flags().StringVar(&as.name, "name", sourceName, "`NAME` of the program in C, Go and ELF")
@@ -129,7 +131,7 @@ func translateCommand() *cobra.Command {
 	return cmd
 }
 
-func translateProgram(cmd *cobra.Command, args []string, src *source, t *translation, to, out string, as *translated) error {
+func translateProgram(cmd *cobra.Command, args []string, src *source, t *translation, to, out string, as *translated, about *reporting) error {
 	i := slices.Index(outputNames(), to)
 	if i < 0 {
 		return usagef("unknown form %q; the forms are %s", to, strings.Join(outputNames(), ", "))
@@ -138,14 +140,21 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	if err != nil {
 		return err
 	}
+	foretell, err := about.wanted(cmd, to)
+	if err != nil {
+		return err
+	}
 	if outputs[i].c {
+		if foretell != nil {
+			return usagef("--report is about extended programs, not about C")
+		}
 		return translateToC(cmd, args, src, t, link, out, as, outputs[i].function)
 	}
 	opts, err := t.options(link)
 	if err != nil {
 		return err
 	}
-	if outputs[i].binary && out == "" && isTerminal(cmd.OutOrStdout()) {
+	if outputs[i].binary && out == "" && foretell == nil && isTerminal(cmd.OutOrStdout()) {
 		return errUpset(to)
 	}
 	in, err := src.programOrCommand(cmd, args, link)
@@ -158,7 +167,23 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	}
 	in.notes(cmd.ErrOrStderr(), r.Bounds)
 	as.program, as.Result, as.frags = in.show(r), r, opts.Frags
-	return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
+	if foretell == nil {
+		return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
+	}
+	report, err := about.on(in, as)
+	if err != nil {
+		return err
+	}
+	if err := buffered(cmd.OutOrStdout(), func(w io.Writer) error { return foretell(w, report) }); err != nil {
+		return err
+	}
+	if out != "" {
+		err = writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
+	}
+	if err == nil && report.refused() {
+		return errTold
+	}
+	return err
 }
 
 // programOrCommand is program for the root command: a FILE that is not there may be a command misspelt.
