@@ -64,6 +64,17 @@ func genAttrs(r *rand.Rand, depth int) (list []byte) {
 	return list
 }
 
+// genStart is an offset to search a list from: of an attribute mostly, sometimes any in the packet, or one beyond all packets.
+func genStart(r *rand.Rand, list []byte) uint32 {
+	switch r.IntN(10) {
+	case 0:
+		return r.Uint32N(listStart + uint32(len(list)) + 3)
+	case 1:
+		return []uint32{0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xfffffff2, 0xffff0000}[r.IntN(6)]
+	}
+	return listStart + 4*r.Uint32N(uint32(len(list)/4+2))
+}
+
 // tryAttrs lets the engines search lists from everywhere, for everything.
 func tryAttrs(t *testing.T, engines []string, lists int) {
 	for _, e := range []cbpf.Ext{cbpf.ExtNlattr, cbpf.ExtNlattrNest} {
@@ -75,14 +86,7 @@ func tryAttrs(t *testing.T, engines []string, lists int) {
 				list = list[:len(list)-min(len(list), r.IntN(5))]
 			}
 			for range 10 {
-				from := listStart + 4*r.Uint32N(uint32(len(list)/4+2))
-				switch r.IntN(10) {
-				case 0:
-					from = r.Uint32N(listStart + uint32(len(list)) + 3)
-				case 1:
-					from = []uint32{0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xfffffff0, 0xffff0000}[r.IntN(6)]
-				}
-				kind := r.Uint32N(6)
+				from, kind := genStart(r, list), r.Uint32N(6)
 				if r.IntN(8) == 0 {
 					kind = []uint32{0x3fff, 0x4001, 0x10001, 0xffffffff}[r.IntN(4)]
 				}
@@ -118,15 +122,8 @@ func tryAttrsAt(t *testing.T, e Engine, lists int) {
 			r := rand.New(rand.NewPCG(22, uint64(ext)))
 			for range lists {
 				list := genAttrs(r, 2)
-				from := listStart + 4*r.Uint32N(uint32(len(list)/4+2))
-				switch r.IntN(10) {
-				case 0:
-					from = r.Uint32N(listStart + uint32(len(list)) + 3)
-				case 1:
-					from = []uint32{0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffc, 0xfffffff2, 0xffff0000}[r.IntN(6)]
-				}
-				pkt := searched(from, r.Uint32N(6), list)
-				c.try(fmt.Sprintf("%s from %d", ext, from), pkt)
+				from := genStart(r, list)
+				c.try(fmt.Sprintf("%s from %d", ext, from), searched(from, r.Uint32N(6), list))
 			}
 			c.done(lists/3, 1)
 		}
