@@ -1,8 +1,6 @@
 package translate
 
-import (
-	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
-)
+import "github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 
 // Extensions that neither a field nor a helper function yields (poff, nla, nlan) become code of some length in place of the
 // load. To what stands around it, that code is like the call of a helper function: it takes A and X from their registers,
@@ -25,8 +23,7 @@ const (
 	atSlot     = headerSlot - 4
 	protoSlot  = atSlot - 8
 	ipSlot     = protoSlot - 8
-	endSlot    = ipSlot - 8
-	flagsSlot  = endSlot - 8
+	flagsSlot  = ipSlot - 8
 	tagSlot    = flagsSlot - 8
 	payOffSlot = tagSlot - 8
 	keptASlot  = payOffSlot - 8
