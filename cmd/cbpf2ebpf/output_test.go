@@ -138,3 +138,10 @@ func TestReplaceCleansUp(t *testing.T) {
 	require.Equal(t, []string{"out"}, entries(t, filepath.Dir(path)))
 	require.Equal(t, "precious", string(readFile(t, path)))
 }
+
+// JSON says at which level a program was optimised.
+func TestJSONTellsTheLevel(t *testing.T) {
+	for _, level := range []string{"0", "1", "2"} {
+		require.Contains(t, succeed(t, "", filter("ip.d"), "-O"+level, "--to", "json"), `"optimize": `+level)
+	}
+}

@@ -70,6 +70,7 @@ type translated struct {
 	name    string // of the variable or function, where the form has one
 	section string // of the object
 	frags   bool   // see translate.Options
+	level   int    // of optimisation
 	licence string // of the object
 }
 
@@ -166,7 +167,7 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 		return in.fault(err)
 	}
 	in.notes(cmd.ErrOrStderr(), r.Bounds)
-	as.program, as.Result, as.frags = in.show(r), r, opts.Frags
+	as.program, as.Result, as.frags, as.level = in.show(r), r, opts.Frags, opts.Optimize
 	if foretell == nil {
 		return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
 	}
@@ -285,7 +286,7 @@ type slotInsn struct {
 }
 
 func writeJSON(w io.Writer, t *translated) error {
-	l := listing{Target: t.Target.String(), Licence: t.Licence, Stats: listingStats(t.Stats)}
+	l := listing{Target: t.Target.String(), Optimize: t.level, Licence: t.Licence, Stats: listingStats(t.Stats)}
 	for pc, ins := range t.program {
 		text := strings.TrimSpace(strings.TrimPrefix(cbpf.Line(pc, ins), fmt.Sprintf("(%03d)", pc)))
 		l.Classic = append(l.Classic, classicInsn{pc, ins.Op, ins.Jt, ins.Jf, ins.K, text})
