@@ -193,7 +193,7 @@ func TestVerifierTakesJumpySearches(t *testing.T) {
 	requireKernel(t)
 	n := cbpf.MaxInsns
 	if testing.Short() {
-		n = 600
+		n = 1000
 	}
 	r := rand.New(rand.NewPCG(1, 8))
 	p := jumpyLoads(r, n, 10, 60)
