@@ -45,9 +45,7 @@ from all paths through the filter, not from samples.`,
 			}
 			return buffered(cmd.OutOrStdout(), func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "%s: accepted, %d instructions of %d\n", in.name, len(in.program), cbpf.MaxInsns)
-				for _, warning := range cbpf.Warnings(in.program) {
-					in.warn(w, warning)
-				}
+				in.warn(w, cbpf.Warnings(in.program))
 				return err
 			})
 		},

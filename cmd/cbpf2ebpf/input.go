@@ -76,13 +76,19 @@ func (in *input) fault(err error) error {
 	return inFile(in.name, err)
 }
 
-// warn writes a warning, with its place in the text as a fault has it.
-func (in *input) warn(w io.Writer, warning cbpf.Warning) {
-	fault := cbpf.Errors{{Reason: warning.Reason, PC: in.origin(warning.PC), Detail: warning.Advice}}
-	if in.source != nil {
-		errors.As(in.source.Place(fault), &fault)
+// warn writes warnings, each with its place in the text as a fault has it.
+func (in *input) warn(w io.Writer, warnings []cbpf.Warning) {
+	var faults cbpf.Errors
+	for _, warning := range warnings {
+		faults = append(faults, &cbpf.Error{Reason: warning.Reason, PC: warning.PC, Detail: warning.Advice})
 	}
-	fmt.Fprintf(w, "%s: warning: %s", in.name, fault.Excerpt())
+	errors.As(in.written(faults), &faults)
+	if in.source != nil {
+		errors.As(in.source.Place(faults), &faults)
+	}
+	for _, fault := range faults {
+		fmt.Fprintf(w, "%s: warning: %s", in.name, cbpf.Errors{fault}.Excerpt())
+	}
 }
 
 // notes tells of the limits of the translation, once for each instruction that the user wrote.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
@@ -38,19 +39,22 @@ func (in *input) origin(pc int) int {
 	return in.origins[pc]
 }
 
-// written returns err with the pcs in what was read.
+// written returns err with the pcs in what was read. What is wrong with several copies is told once.
 func (in *input) written(err error) error {
 	var many cbpf.Errors
 	var unsupported *translate.UnsupportedError
 	switch {
 	case in.origins == nil:
 	case errors.As(err, &many):
-		moved := make(cbpf.Errors, len(many))
-		for i, e := range many {
+		var moved cbpf.Errors
+		for _, e := range many {
 			at := *e
 			at.PC = in.origin(e.PC)
-			moved[i] = &at
+			if !slices.ContainsFunc(moved, func(other *cbpf.Error) bool { return *other == at }) {
+				moved = append(moved, &at)
+			}
 		}
+		slices.SortStableFunc(moved, func(a, b *cbpf.Error) int { return a.PC - b.PC })
 		return moved
 	case errors.As(err, &unsupported):
 		at := *unsupported

@@ -134,7 +134,8 @@ func TestUnrollShowsWhatWasRead(t *testing.T) {
 		succeed(t, loop, "print", "--unroll", "1"))
 
 	r = cli(strings.Replace(loop, "add      #1", "div      #0", 1), "check", "--unroll", "2")
-	require.Contains(t, r.stderr, "stdin: line 3: (002) division by zero")
+	require.Equal(t, 1, strings.Count(r.stderr, "stdin: line 3: (002) division by zero"), "%s", r.stderr)
+	require.Equal(t, 1, strings.Count(succeed(t, strings.Replace(loop, "add      #1", "neg", 1), "check", "--unroll", "3"), "stdin: warning: line 3: (002) negation"))
 	r = cli(strings.Replace(loop, "add      #1", "ld [hatype]", 1), "--unroll", "2", "--target", "socket")
 	require.Contains(t, r.stderr, `(002) extension "hatype" cannot be had on target socket`)
 	r = cli(strings.Replace(loop, "add      #1", "ld [nla]", 1), "--unroll", "2")
