@@ -117,7 +117,7 @@ var attachAdvice = map[Reason]string{
 	ReasonNoInterface: "ip link lists those that there are",
 	ReasonNoMode:      "take xdp:INTERFACE:generic, which every interface has",
 	ReasonMTU:         "lower the MTU (ip link set dev INTERFACE mtu 1500), or take xdp:INTERFACE:generic",
-	ReasonBusy:        "bpftool net shows what is attached, and ip link set dev INTERFACE xdp off takes an XDP program away",
+	ReasonBusy:        "bpftool net shows what is attached; a link goes with its process or its pin (bpftool link), another XDP program with ip link set dev INTERFACE xdp off",
 	ReasonNoCgroup:    "mount | grep cgroup2 shows where they are; mkdir makes a cgroup there",
 	ReasonNoTarget:    "bpftool btf dump file /sys/kernel/btf/vmlinux lists the functions; those that the compiler inlined are not there",
 	ReasonPinExists:   "choose another name, or take the old pin away with rm",

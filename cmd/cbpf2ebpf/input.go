@@ -24,6 +24,7 @@ type source struct {
 	from     string
 	expr     string
 	linkType string
+	iface    string // -e is for the packets of this interface; "" for packets of traces
 	unroll   int
 }
 
@@ -109,7 +110,7 @@ func (s *source) program(cmd *cobra.Command, files []string, link difftest.LinkT
 		if len(files) > 0 {
 			return nil, usagef("both -e and a FILE: %s", files[0])
 		}
-		p, err := compileExpr(s.expr, link)
+		p, err := s.compile(cmd, link)
 		if err != nil {
 			return nil, err
 		}
@@ -187,20 +188,45 @@ func readText(cmd *cobra.Command, file string) (text []byte, name string, err er
 	return text, name, err
 }
 
+// compile makes the program of -e.
+func (s *source) compile(cmd *cobra.Command, link difftest.LinkType) (cbpf.Program, error) {
+	if s.iface != "" && s.linkType == "" {
+		return compileFor(s.iface, s.expr, link, cmd.ErrOrStderr())
+	}
+	return compileExpr(s.expr, link)
+}
+
 // compileExpr has tcpdump compile a capture filter. It learns the link type from a trace without packets on stdin, because
 // -y knows only the types that have a name.
 func compileExpr(expr string, link difftest.LinkType) (cbpf.Program, error) {
+	var trace bytes.Buffer
+	if _, err := difftest.NewWriter(&trace, link, false); err != nil {
+		return nil, err
+	}
+	return askTcpdump(&trace, expr, "-r", "-")
+}
+
+// compileFor has it compile one for the packets of an interface, of which the kernel takes VLAN tags out: filters look for
+// them where it puts them. Who may not open the interface gets one for packets that are as on the wire, and a note.
+func compileFor(iface, expr string, link difftest.LinkType, notes io.Writer) (cbpf.Program, error) {
+	p, err := askTcpdump(nil, expr, "-i", iface)
+	if err == nil || !strings.Contains(strings.ToLower(err.Error()), "permi") {
+		return p, err
+	}
+	fmt.Fprintf(notes, "cbpf2ebpf: note: %v; VLAN tags will be looked for in the packets\n", err)
+	return compileExpr(expr, link)
+}
+
+// askTcpdump runs tcpdump and reads the program that it prints.
+func askTcpdump(stdin io.Reader, expr string, args ...string) (cbpf.Program, error) {
 	path, err := exec.LookPath("tcpdump")
 	if err != nil {
 		return nil, errors.New("-e needs tcpdump, which is not installed here: install it (apt-get install tcpdump), " +
 			"or run tcpdump -d elsewhere and give its output as FILE")
 	}
-	var stdin, stdout, stderr bytes.Buffer
-	if _, err := difftest.NewWriter(&stdin, link, false); err != nil {
-		return nil, err
-	}
-	tcpdump := exec.Command(path, "-r", "-", "-ddd", "--", expr)
-	tcpdump.Stdin, tcpdump.Stdout, tcpdump.Stderr = &stdin, &stdout, &stderr
+	var stdout, stderr bytes.Buffer
+	tcpdump := exec.Command(path, append(args, "-ddd", "--", expr)...)
+	tcpdump.Stdin, tcpdump.Stdout, tcpdump.Stderr = stdin, &stdout, &stderr
 	if err := tcpdump.Run(); err != nil {
 		return nil, fmt.Errorf("filter %q: %s", expr, lastLine(stderr.String(), err))
 	}

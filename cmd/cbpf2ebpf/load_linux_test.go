@@ -171,6 +171,24 @@ func TestLoadHooks(t *testing.T) {
 	}
 }
 
+// Expressions are compiled for the interface: the kernel has taken tags out of the packet by then, but not before XDP.
+func TestLoadExpression(t *testing.T) {
+	requireTcpdump(t)
+	l := newLink(t)
+	f := newFrames(t, l)
+	tagged := append(l.UDP(nil)[:12:12], 0x81, 0, 0, 5, 0x88, 0xb5)
+	for _, hook := range []string{"socket:far", "tc:far:ingress", "xdp:far"} {
+		r := start(l.Far, "load", "-e", "vlan 5", "--attach", hook, "-c", "1")
+		r.attached(t)
+		f.send(t, 2, 2)
+		_, err := f.s.Try(veth.Frame{Data: append(tagged, make([]byte, 42)...)})
+		require.NoError(t, err)
+		r.ended(t)
+		require.Equal(t, "1 of 5 packets match\n", r.stdout.String(), hook)
+		require.NotContains(t, r.stderr.String(), "note")
+	}
+}
+
 // What a program drops at the way out the sender hears of.
 func TestLoadCgroup(t *testing.T) {
 	l := newLink(t)
@@ -318,7 +336,11 @@ func TestLoadPinnedHooks(t *testing.T) {
 		"attached to tc:far:egress:clsact until: tc filter del dev far egress pref 49152\n"+
 		"cbpf2ebpf pinned "+file+" shows it, with --remove it takes it away\n", r.stdout)
 	f.send(t, 2, 1)
-	shown := in(t, l.Far, "", "pinned", file)
+	var shown result // frames are under way for a moment
+	require.Eventually(t, func() bool {
+		shown = in(t, l.Far, "", "pinned", file)
+		return strings.Contains(shown.stdout, " of 3 packets")
+	}, 10*time.Second, time.Millisecond, &shown)
 	require.Regexp(t, `^filter: a tc program, id \d+, .*\nattached by `+file+`_tc_far_ingress\nattached to tc:far:egress:clsact\n2 of 3 packets match\n$`, shown.stdout)
 	require.Equal(t, result{}, in(t, l.Far, "", "pinned", file, "--remove"))
 	require.Equal(t, exitRefused, in(t, l.Far, "", "pinned", file).status)
@@ -367,7 +389,7 @@ func TestLoadWithoutPrivilege(t *testing.T) {
 	nobody := func(args ...string) (string, string, error) {
 		cmd := exec.Command(command, args...)
 		var stdout, stderr bytes.Buffer
-		cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = []string{beMain + "=1"}, dir, bytes.NewReader(readFile(t, filter("ip.d"))), &stdout, &stderr
+		cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = []string{beMain + "=1", "PATH=" + os.Getenv("PATH")}, dir, bytes.NewReader(readFile(t, filter("ip.d"))), &stdout, &stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		err := cmd.Run()
 		return stdout.String(), stderr.String(), err
@@ -376,6 +398,13 @@ func TestLoadWithoutPrivilege(t *testing.T) {
 	require.NoError(t, err, stderr)
 	require.Regexp(t, `^a socket filter of \d+ instructions; the kernel was not asked: .*operation not permitted \(needs .*\)
 would attach it to socket:lo\n$`, stdout)
+
+	if _, err := exec.LookPath("tcpdump"); err == nil {
+		_, stderr, err := nobody("load", "--dry-run", "--attach", "socket:lo", "-e", "ip")
+		require.NoError(t, err, stderr)
+		require.Contains(t, stderr, "note: filter \"ip\": ")
+		require.Contains(t, stderr, "VLAN tags will be looked for in the packets")
+	}
 
 	_, stderr, err = nobody("load", "--attach", "socket:lo")
 	var exit *exec.ExitError

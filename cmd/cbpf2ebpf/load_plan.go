@@ -115,6 +115,9 @@ func (f *loadFlags) chooseLink(cmd *cobra.Command, p *loadPlan) (err error) {
 			if p.link, p.wire, err = linkOf(h.Where); err != nil {
 				return err
 			}
+			if h.Kind != kernel.HookXDP { // which sees packets before the kernel takes tags out of them
+				f.src.iface = h.Where
+			}
 		case kernel.HookCgroup:
 			if cmd.Flags().Changed("expr") {
 				p.link = difftest.LinkRaw
