@@ -14,7 +14,7 @@ import (
 )
 
 // Attachment is a program at a hook. It lasts until it is closed, or, once it is kept, until it is detached. It does not need
-// the Filter any more.
+// the Filter any more. One by clsact is to be ended in the network namespace where it was made.
 type Attachment struct {
 	hook   Hook
 	end    func() error // gives the link up, or detaches what is none; nil once that is done
