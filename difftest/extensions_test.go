@@ -29,7 +29,7 @@ const (
 func witnessOf(t translate.Target, e cbpf.Ext) kernelSays {
 	vlan := e == cbpf.ExtVlanTCI || e == cbpf.ExtVlanPresent || e == cbpf.ExtVlanTPID
 	switch {
-	case t == translate.User || translate.ExtensionSupport(t, e).How == translate.Refused:
+	case t == translate.User || t == translate.Trace || translate.ExtensionSupport(t, e).How == translate.Refused:
 		return noWitness
 	case e == cbpf.ExtRandom:
 		return ownNumbers
@@ -60,8 +60,8 @@ without -update; what it says of the kernel is proved by TestKernelExtensions.
 
 ## Where each target has them from
 
-Fields are those of struct __sk_buff, on xdp of struct xdp_md. Code looks through the packet. Registers are A and X. Options are fields of
-translate.Options; on the command line they are --linktype (HaType) and --tags.
+Fields are those of struct __sk_buff, on xdp of struct xdp_md, on trace of structures inside the kernel. Code looks through the packet. Registers are A and X. Options are fields of
+translate.Options; on the command line they are --linktype (HaType), --tags and --object (Trace.Skb).
 
 `)
 	table(&b, packetTargets(), func(t translate.Target, e cbpf.Ext) string { return translate.ExtensionSupport(t, e).String() })
@@ -83,7 +83,8 @@ translate.Options; on the command line they are --linktype (HaType) and --tags.
 The verdict of the kernel on the translation, compared with that of the reference interpreter on the same packet: in test-runs, and on real packets
 between two network namespaces, at a packet socket, at tc on the way in and out, in a cgroup on the way in and out, and at XDP in the
 driver and in front of the network stack. "One value" means that the tests can bring about no other one. No kernel runs programs for
-user; interpreter and machine code are held against the reference there.
+user; interpreter and machine code are held against the reference there. For trace, which has no test-runs, TestTraceOfRealPackets compares
+whole verdicts at a tracepoint, on real packets.
 
 `)
 	var judged []translate.Target
@@ -107,6 +108,7 @@ user; interpreter and machine code are held against the reference there.
   Options.NetOff is where it is looked for first. It is found elsewhere too, if no part of the packet lies in pages; if one does, or if it
   lies in front of the data as on a UDP socket, the program ends with verdict 0.
 - On xdp %s counts in the packet as it is there, VLAN tags included.
+- On trace only the linear part of a packet is there.
 `, "`nla`", "`nlan`", translate.DefaultMaxAttrs, "`poff`", "`poff`")
 	return b.String()
 }

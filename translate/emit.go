@@ -272,7 +272,7 @@ func (e *emitter) jump(pc, target int) {
 
 // inverse gives the comparison that holds where another does not. JSet has none.
 var inverse = map[ebpf.JumpOp]ebpf.JumpOp{
-	ebpf.JEq: ebpf.JNe, ebpf.JGt: ebpf.JLe, ebpf.JGe: ebpf.JLt, ebpf.JLt: ebpf.JGe, ebpf.JLe: ebpf.JGt, ebpf.JSGe: ebpf.JSLt,
+	ebpf.JEq: ebpf.JNe, ebpf.JGt: ebpf.JLe, ebpf.JGe: ebpf.JLt, ebpf.JLt: ebpf.JGe, ebpf.JLe: ebpf.JGt, ebpf.JSGe: ebpf.JSLt, ebpf.JSLe: ebpf.JSGt,
 }
 
 // invert turns a comparison that has one into its inverse.

@@ -100,13 +100,13 @@ func (skbHeaders) length(e *emitter, dst ebpf.Register) {
 }
 
 // blur adds the difference of two numbers that are equal, which the verifier does not know.
-func (skbHeaders) blur(e *emitter, r ebpf.Register) { e.blurBy(r, ebpf.SkbLen) }
+func (skbHeaders) blur(e *emitter, r ebpf.Register) { e.blurBy(r, e.regCtx, ebpf.SkbLen) }
 
-// blurBy is blur with a word of the context.
-func (e *emitter) blurBy(r ebpf.Register, word int16) {
+// blurBy is blur with a word that the verifier does not know.
+func (e *emitter) blurBy(r, base ebpf.Register, word int16) {
 	e.b.Emit(
-		ebpf.Load(4, ebpf.R1, e.regCtx, word),
-		ebpf.Load(4, ebpf.R2, e.regCtx, word),
+		ebpf.Load(4, ebpf.R1, base, word),
+		ebpf.Load(4, ebpf.R2, base, word),
 		ebpf.Sub.Reg32(ebpf.R1, ebpf.R2),
 		ebpf.Add.Reg32(r, ebpf.R1),
 	)

@@ -77,6 +77,12 @@ func found(t Target, ext cbpf.Ext) Support {
 		return Support{How: FromRegisters}
 	case helpers[ext] != 0:
 		return Support{How: FromHelper, What: ebpf.HelperName(helpers[ext])}
+	case t == Trace && traceNames[ext] != "":
+		s := Support{How: FromField, What: traceNames[ext]}
+		if !onXDPBuff[ext] {
+			s.Needs = "Trace.Skb"
+		}
+		return s
 	case searches[ext] != nil:
 		return Support{How: FromCode, What: searched[ext]}
 	case ext == cbpf.ExtHaType && t.saysHaType():
@@ -99,8 +105,19 @@ var searched = map[cbpf.Ext]string{
 	cbpf.ExtPayOff: "headers", cbpf.ExtNlattr: "attributes", cbpf.ExtNlattrNest: "attributes",
 }
 
+// traceNames are the members of structures of the kernel that Trace programs read.
+var traceNames = map[cbpf.Ext]string{
+	cbpf.ExtProto: "skb->protocol", cbpf.ExtPktType: "skb->pkt_type", cbpf.ExtIfIndex: "dev->ifindex", cbpf.ExtMark: "skb->mark",
+	cbpf.ExtQueue: "queue", cbpf.ExtHaType: "dev->type", cbpf.ExtRxHash: "skb->hash", cbpf.ExtVlanTCI: "skb->vlan_tci",
+	cbpf.ExtVlanPresent: "skb->vlan_all", cbpf.ExtVlanTPID: "skb->vlan_proto",
+}
+
+// onXDPBuff are those that struct xdp_buff leads to as well.
+var onXDPBuff = map[cbpf.Ext]bool{cbpf.ExtIfIndex: true, cbpf.ExtQueue: true, cbpf.ExtHaType: true}
+
 // Reasons that several targets have.
 var (
+	noSkb     = [2]string{"there is no struct sk_buff yet", "look at a function that has one"}
 	noHaType  = [2]string{"no field of struct __sk_buff holds the type of the interface", "leave it out where all interfaces are alike"}
 	sayHaType = [2]string{"the type of the interface is not known", "say it, with Options.HaType or --linktype"}
 )
@@ -120,6 +137,10 @@ var lacking = map[Target]map[cbpf.Ext][2]string{
 		cbpf.ExtMark:        {"packets have no mark before there is a struct sk_buff", "use target tc"},
 		cbpf.ExtRxHash:      {"no field of struct xdp_md holds the hash", "use target tc"},
 		cbpf.ExtHaType:      sayHaType,
+	},
+	Trace: {
+		cbpf.ExtProto: noSkb, cbpf.ExtPktType: noSkb, cbpf.ExtMark: noSkb, cbpf.ExtRxHash: noSkb, cbpf.ExtVlanTCI: noSkb,
+		cbpf.ExtVlanPresent: noSkb, cbpf.ExtVlanTPID: noSkb,
 	},
 }
 

@@ -46,7 +46,7 @@ func (x xdpHeaders) captured(e *emitter, dst ebpf.Register) {
 	e.behind(dst, x.shift)
 }
 
-func (xdpHeaders) blur(e *emitter, r ebpf.Register) { e.blurBy(r, ebpf.XDPIngressIfIndex) }
+func (xdpHeaders) blur(e *emitter, r ebpf.Register) { e.blurBy(r, e.regCtx, ebpf.XDPIngressIfIndex) }
 
 // begin reads the EtherType in front of the network header. Where none can be, the first header is of no known kind.
 func (x xdpHeaders) begin(d *dissection) {

@@ -60,6 +60,9 @@ func (e *emitter) extension(pc int, ext cbpf.Ext) error {
 			e.b.Emit(ebpf.Mov.Imm32(e.regA, uint32(n)))
 			return nil
 		}
+		if e.target == Trace && e.interfaceKnown() && e.property(e, e.regA, ext) {
+			return nil
+		}
 	default:
 		if e.property(e, e.regA, ext) {
 			return nil

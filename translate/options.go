@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
 
 // Options say what to translate for. The zero value is the plain translation for User.
@@ -39,6 +40,11 @@ type Options struct {
 
 	// Frags says that XDP packets may lie in several buffers: the program is one of those that the kernel lets see them.
 	Frags bool
+	// Trace says what Trace programs find in their context. They count from the link-layer header, or, with LinkIP, from the
+	// network header. The verdict of one at the entry of a function (fentry) is not taken by the kernel, which wants 0:
+	// Actions can say so, or whoever loads the program puts something around it.
+	Trace TraceOptions
+
 	// Tags says that VLAN tags are in the packet, and XDP finds what the kernel would have taken out of the first one there.
 	// Without, the extensions about tags are refused.
 	Tags bool
@@ -108,6 +114,10 @@ func (o *Options) check() error {
 		{"HookLink", o.HookLink != LinkAsHook && !slices.Contains(t.links, o.HookLink), "packets of this hook do not begin like that"},
 		{"Actions", o.Actions != nil && !t.acts, "the verdict is all that these programs return"},
 		{"Frags", o.Frags && o.Target != XDP, "only XDP packets lie in several buffers"},
+		{"Trace", o.Target == Trace && (o.Trace.Skb == nil) == (o.Trace.XDP == nil), "one layout is needed: of struct sk_buff, or of struct xdp_buff"},
+		{"Trace", o.Trace.fault() != "", o.Trace.fault()},
+		{"Trace", o.Trace.Arg < 0 || o.Trace.Arg >= ebpf.TraceSize/8, "the context has no such word"},
+		{"Trace", o.Target != Trace && o.Trace != TraceOptions{}, "only programs at functions of the kernel find packets by their address"},
 		{"Tags", o.Tags && o.Target != XDP, "the kernel has taken the tag out of the packet"},
 	}
 	for _, opt := range options {

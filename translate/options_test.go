@@ -4,11 +4,18 @@ import (
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 	"github.com/stretchr/testify/require"
 )
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
+	skb, xdp := layouts()
+	changed := func(change func(*ebpf.SkbLayout)) translate.Options {
+		l := skb
+		change(&l)
+		return translate.Options{Target: translate.Trace, Trace: translate.TraceOptions{Skb: &l}}
+	}
 	p := cbpf.Program{{Op: cbpf.OpRetK}}
 	pass := &translate.Actions{Match: 2}
 	for option, all := range map[string][]translate.Options{
@@ -20,8 +27,18 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 			{Target: translate.XDP, HookLink: translate.LinkIP}, {Target: translate.TC, HookLink: 9},
 		},
 		"Actions": {{Actions: pass}, {Target: translate.Socket, Actions: pass}, {Target: translate.CGroupSKB, Actions: pass}},
-		"Frags":   {{Frags: true}, {Target: translate.TC, Frags: true}},
-		"Tags":    {{Tags: true}, {Target: translate.CGroupSKB, Tags: true}},
+		"Trace": {
+			{Target: translate.Trace}, {Target: translate.Trace, Trace: translate.TraceOptions{Skb: &skb, XDP: &xdp}},
+			{Trace: translate.TraceOptions{Skb: &skb}}, {Target: translate.Trace, Trace: translate.TraceOptions{Skb: &skb, Arg: 21}},
+			{Target: translate.Trace, Trace: translate.TraceOptions{Skb: &skb, Arg: -1}},
+			changed(func(l *ebpf.SkbLayout) { l.Mark = ebpf.Member{} }), changed(func(l *ebpf.SkbLayout) { l.Head.Size = 4 }),
+			changed(func(l *ebpf.SkbLayout) { l.MACHeader.Size = 8 }), changed(func(l *ebpf.SkbLayout) { l.Protocol.Size = 4 }),
+			changed(func(l *ebpf.SkbLayout) { l.Hash.Size = 3 }), changed(func(l *ebpf.SkbLayout) { l.Hash.Off = -1 }),
+			changed(func(l *ebpf.SkbLayout) { l.Hash.Size = 12 }), changed(func(l *ebpf.SkbLayout) { l.Hash.Off = 32767 }),
+			changed(func(l *ebpf.SkbLayout) { l.PktType.Shift, l.PktType.Bits = 14, 3 }),
+		},
+		"Frags": {{Frags: true}, {Target: translate.TC, Frags: true}},
+		"Tags":  {{Tags: true}, {Target: translate.CGroupSKB, Tags: true}},
 	} {
 		for _, opts := range all {
 			_, err := translate.Translate(p, opts)
@@ -74,4 +91,22 @@ func TestNoAddresses(t *testing.T) {
 		_, err := translate.Translate(cbpf.Program{{Op: cbpf.OpLdAbsH, K: k}, {Op: cbpf.OpRetA}}, opts)
 		require.NoError(t, err)
 	}
+}
+
+func TestKprobeArg(t *testing.T) {
+	for _, c := range []struct {
+		arg  int
+		arch string
+		word int
+	}{{0, "amd64", 112 / 8}, {1, "amd64", 104 / 8}, {4, "amd64", 72 / 8}, {3, "arm64", 3}} {
+		word, err := translate.KprobeArg(c.arg, c.arch)
+		require.NoError(t, err)
+		require.Equal(t, c.word, word)
+	}
+	for _, arg := range []int{-1, 6} {
+		_, err := translate.KprobeArg(arg, "amd64")
+		require.ErrorContains(t, err, "is not in a register")
+	}
+	_, err := translate.KprobeArg(0, "mips")
+	require.ErrorContains(t, err, `"mips"`)
 }

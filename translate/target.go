@@ -27,6 +27,9 @@ const (
 	CGroupSKB
 	// XDP is BPF_PROG_TYPE_XDP: r1 = struct xdp_md.
 	XDP
+	// Trace is BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_RAW_TRACEPOINT or BPF_PROG_TYPE_KPROBE: r1 = the arguments of a function
+	// of the kernel, or the registers, among them a pointer to a struct sk_buff or xdp_buff.
+	Trace
 )
 
 // targets is the table of what there is to know of each target.
@@ -49,6 +52,8 @@ var targets = [...]struct {
 		links: []Link{LinkIP}, acts: true, actions: &Actions{Match: 1, Drop: 0}},
 	XDP: {name: "xdp", abi: ebpf.XDP, valid: cbpf.Validate, access: newXDP, follows: verifierInsns / 64,
 		links: []Link{LinkEthernet}, acts: true, actions: &Actions{Match: XDPPass, Drop: XDPDrop}},
+	Trace: {name: "trace", abi: ebpf.Trace, valid: cbpf.Validate, access: newTrace, follows: verifierInsns / 64,
+		links: []Link{LinkEthernet}, acts: true},
 }
 
 // verifierInsns is how many instructions the verifier of the kernel looks at, on all paths together, before it gives up

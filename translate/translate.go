@@ -72,8 +72,19 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 		Target:  opts.Target,
 		Program: slots,
 		PCs:     origins,
+		Licence: licence(slots),
 		Bounds:  e.search.bounds,
 		Forgets: e.forget,
 		Stats:   Stats{Classic: len(p), Dead: len(p) - e.paths.live(), Slots: len(slots), Stack: e.stack},
 	}, nil
+}
+
+// licence is what the helper functions of a program need.
+func licence(p ebpf.Program) string {
+	for _, ins := range p {
+		if ins.Op == ebpf.OpCall && ebpf.NeedsGPL(ins.Imm) {
+			return "GPL"
+		}
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package translate_test
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -16,6 +17,34 @@ func extensionLoad(e cbpf.Ext) cbpf.Program {
 	return cbpf.Program{{Op: 0x07}, {Op: cbpf.OpLdAbsB, K: cbpf.AdOff + uint32(e)}, {Op: cbpf.OpRetA}}
 }
 
+// layouts have a place for every member.
+func layouts() (skb ebpf.SkbLayout, xdp ebpf.XDPLayout) {
+	for _, l := range []reflect.Value{reflect.ValueOf(&skb).Elem(), reflect.ValueOf(&xdp).Elem()} {
+		for i := range l.NumField() {
+			l.Field(i).Set(reflect.ValueOf(ebpf.Member{Off: int16(24 * i), Size: 2}))
+		}
+	}
+	for _, pointer := range []*ebpf.Member{&skb.Head, &skb.Data, &skb.Dev, &xdp.Data, &xdp.DataEnd, &xdp.RxQ, &xdp.RxQDev} {
+		pointer.Size = 8
+	}
+	return skb, xdp
+}
+
+// forTarget are options with which the target has as many extensions as can be, or as few.
+func forTarget(target translate.Target, all bool) translate.Options {
+	opts := translate.Options{Target: target}
+	skb, xdp := layouts()
+	switch {
+	case target == translate.Trace && all:
+		opts.Trace.Skb = &skb
+	case target == translate.Trace:
+		opts.Trace.XDP = &xdp
+	case all:
+		opts.HaType, opts.Tags = 1, target == translate.XDP
+	}
+	return opts
+}
+
 // TestExtensionsByTarget is the list of what each target can express.
 func TestExtensionsByTarget(t *testing.T) {
 	refused := map[translate.Target][]cbpf.Ext{
@@ -24,11 +53,11 @@ func TestExtensionsByTarget(t *testing.T) {
 		translate.TC:        nil,
 		translate.CGroupSKB: {cbpf.ExtHaType},
 		translate.XDP:       {cbpf.ExtPktType, cbpf.ExtMark, cbpf.ExtRxHash},
+		translate.Trace:     nil,
 	}
 	for target, exts := range refused {
 		for _, info := range cbpf.Exts {
-			opts := translate.Options{Target: target, HaType: 1, Tags: target == translate.XDP}
-			r, err := translate.Translate(extensionLoad(info.Ext), opts)
+			r, err := translate.Translate(extensionLoad(info.Ext), forTarget(target, true))
 			if !contains(exts, info.Ext) {
 				require.NoError(t, err, "%s on %s", info.Name, target)
 				requireSound(t, r, info.Name)
@@ -65,10 +94,10 @@ func TestExtensionSupport(t *testing.T) {
 			s := translate.ExtensionSupport(target, info.Ext)
 			ways[s.How] = true
 			name := fmt.Sprintf("%s on %s: %s", info.Name, target, s)
-			_, err := translate.Translate(extensionLoad(info.Ext), translate.Options{Target: target, HaType: 1, Tags: target == translate.XDP})
+			_, err := translate.Translate(extensionLoad(info.Ext), forTarget(target, true))
 			require.Equal(t, s.How == translate.Refused, err != nil, "%s: %v", name, err)
 			require.Equal(t, s.How == translate.Refused || s.Needs != "", s.Why != "" && s.Instead != "", name)
-			_, err = translate.Translate(extensionLoad(info.Ext), translate.Options{Target: target})
+			_, err = translate.Translate(extensionLoad(info.Ext), forTarget(target, false))
 			var refused *translate.UnsupportedError
 			if s.Why == "" {
 				require.NoError(t, err, name)
@@ -105,9 +134,9 @@ func TestRefusesWhatTheKernelRefuses(t *testing.T) {
 
 func TestUnknownTarget(t *testing.T) {
 	_, err := translate.Translate(cbpf.Program{{Op: cbpf.OpRetK}}, translate.Options{Target: 99})
-	require.ErrorContains(t, err, "unknown target 99; the targets are user, socket, seccomp, tc, cgroup-skb, xdp")
+	require.ErrorContains(t, err, "unknown target 99; the targets are user, socket, seccomp, tc, cgroup-skb, xdp, trace")
 	_, err = translate.ParseTarget("xpd")
-	require.ErrorContains(t, err, `unknown target "xpd"; the targets are user, socket, seccomp, tc, cgroup-skb, xdp`)
+	require.ErrorContains(t, err, `unknown target "xpd"; the targets are user, socket, seccomp, tc, cgroup-skb, xdp, trace`)
 	for _, name := range translate.TargetNames() {
 		target, err := translate.ParseTarget(name)
 		require.NoError(t, err)
