@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,15 +54,20 @@ func runCase(t *testing.T, a *txtar.Archive) {
 	if filter := section(a, "filter"); filter != nil {
 		compiledFrom(t, p, strings.TrimSpace(string(filter.Data)))
 	}
-	for _, target := range []translate.Target{translate.User, translate.Socket} {
-		becomes(t, a, p, target)
+	link := LinkEthernet
+	if named := section(a, "link"); named != nil {
+		link, err = LinkTypeByName(strings.TrimSpace(string(named.Data)))
+		require.NoError(t, err)
+	}
+	for _, name := range extendedSections(a) {
+		becomes(t, a, p, name, caseOptions(t, link, name))
 	}
 	lines := strings.Split(strings.TrimSpace(string(section(a, "verdicts").Data)), "\n")
 	require.NotEmpty(t, lines[0])
-	judge := newJudge(p, Engines(), LinkEthernet)
+	judge := newJudge(p, Engines(), link)
 	defer judge.close()
 	for _, line := range lines {
-		pkt, want := verdictLine(t, line)
+		pkt, want := verdictLine(t, line, link)
 		outcomes := judge.run(&pkt)
 		require.Equal(t, want, outcomes[0].Verdict, "%s: the reference", line)
 		require.False(t, differs(outcomes), "%s: %v", line, outcomes)
@@ -89,14 +95,60 @@ func listing(p cbpf.Program) string {
 	return b.String()
 }
 
+// extendedSections names the sections that hold translations: those that every case has, and the others of this one.
+func extendedSections(a *txtar.Archive) []string {
+	names := []string{"extended user", "extended socket"}
+	for _, f := range a.Files {
+		if strings.HasPrefix(f.Name, "extended ") && !slices.Contains(names, f.Name) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// caseOptions reads the name of such a section: behind the target stand words for options.
+func caseOptions(t *testing.T, link LinkType, name string) translate.Options {
+	words := strings.Fields(name)[1:]
+	target, err := translate.ParseTarget(words[0])
+	require.NoError(t, err)
+	opts := link.Options(target)
+	if target == translate.Trace {
+		opts = traceOptions(link, false)
+	}
+	for _, word := range words[1:] {
+		switch word {
+		case "l2":
+			opts.Link = translate.LinkEthernet
+		case "l3":
+			opts.Link = translate.LinkIP
+		case "on-l3":
+			opts.HookLink = translate.LinkIP
+		case "frags":
+			opts.Frags = true
+		case "tags":
+			opts.Tags = true
+		default:
+			of, action, ok := strings.Cut(word, "=")
+			require.True(t, ok, "%s: %q", name, word)
+			n, err := translate.ParseAction(target, action)
+			require.NoError(t, err)
+			if opts.Actions == nil {
+				actions := translate.DefaultActions(target)
+				opts.Actions = &actions
+			}
+			*map[string]*uint32{"match": &opts.Actions.Match, "drop": &opts.Actions.Drop}[of] = n
+		}
+	}
+	return opts
+}
+
 // becomes compares the translation with the section that holds it.
-func becomes(t *testing.T, a *txtar.Archive, p cbpf.Program, target translate.Target) {
-	r, err := translate.Translate(p, LinkEthernet.Options(target))
-	require.NoError(t, err)
-	_, err = ebpf.Check(r.Program, target.ABI())
-	require.NoError(t, err)
+func becomes(t *testing.T, a *txtar.Archive, p cbpf.Program, name string, opts translate.Options) {
+	r, err := translate.Translate(p, opts)
+	require.NoError(t, err, name)
+	_, err = ebpf.Check(r.Program, opts.Target.ABI())
+	require.NoError(t, err, name)
 	text := []byte(ebpf.Print(r.Program, ebpf.LLVM))
-	name := "extended " + target.String()
 	s := section(a, name)
 	if *update && s == nil {
 		a.Files = append(a.Files[:len(a.Files)-1], txtar.File{Name: name}, a.Files[len(a.Files)-1])
@@ -112,7 +164,7 @@ func becomes(t *testing.T, a *txtar.Archive, p cbpf.Program, target translate.Ta
 }
 
 // verdictLine reads `hex:BYTES [wire:LENGTH] VERDICT`.
-func verdictLine(t *testing.T, line string) (cbpf.Packet, uint32) {
+func verdictLine(t *testing.T, line string, link LinkType) (cbpf.Packet, uint32) {
 	var pkt cbpf.Packet
 	words := strings.Fields(line)
 	data, err := hex.DecodeString(strings.TrimPrefix(words[0], "hex:"))
@@ -123,7 +175,7 @@ func verdictLine(t *testing.T, line string) (cbpf.Packet, uint32) {
 		require.NoError(t, err, line)
 		pkt.WireLen = uint32(n)
 	}
-	pkt.Meta = MetaFor(LinkEthernet, data)
+	pkt.Meta = MetaFor(link, data)
 	want, err := strconv.ParseUint(words[len(words)-1], 10, 32)
 	require.NoError(t, err, line)
 	return pkt, uint32(want)

@@ -50,26 +50,18 @@ func Engines() []Engine {
 		{"interp-O2", prepareInterp(translate.Options{Optimize: 2})},
 		{"interp-socket", prepareInterp(translate.Options{Target: translate.Socket})},
 		{"interp-socket-O2", prepareInterp(translate.Options{Target: translate.Socket, Optimize: 2})},
-		{"interp-tc", prepareHook(tcHook)},
-		{"interp-cgroup", prepareHook(cgroupHook)},
-		{"interp-xdp", prepareHook(xdpHook)},
+		{hookEngines[translate.TC].interp, prepareHook(tcHook)},
+		{hookEngines[translate.CGroupSKB].interp, prepareHook(cgroupHook)},
+		{hookEngines[translate.XDP].interp, prepareHook(xdpHook)},
+		{"interp-trace", prepareTrace(func(link LinkType) translate.Options { return traceOptions(link, false) })},
 		{"jit", prepareJIT(0)},
 		{"jit-O2", prepareJIT(2)},
 		{"kernel-classic", prepareKernelClassic},
 		{"kernel-ebpf", prepareKernelExtended(translate.Options{})},
-		{"kernel-tc", prepareKernelHook(tcHook)},
-		{"kernel-cgroup", prepareKernelHook(cgroupHook)},
-		{"kernel-xdp", prepareKernelHook(xdpHook)},
+		{hookEngines[translate.TC].kernel, prepareKernelHook(tcHook)},
+		{hookEngines[translate.CGroupSKB].kernel, prepareKernelHook(cgroupHook)},
+		{hookEngines[translate.XDP].kernel, prepareKernelHook(xdpHook)},
 	}
-}
-
-// Interpreter is the engine that runs translations in the interpreter of package ebpf. how says the target, the level of
-// optimisation and how many netlink attributes to look at; the rest of the options comes from the link type.
-func Interpreter(how translate.Options) Engine { return Engine{"interp", prepareInterp(how)} }
-
-// KernelExtended is the engine that loads translations for Socket into the running kernel. how says the same for them.
-func KernelExtended(how translate.Options) Engine {
-	return Engine{"kernel-ebpf", prepareKernelExtended(how)}
 }
 
 // EngineNames lists the names of all engines.

@@ -138,7 +138,7 @@ func (b *bench) addLibrary(link difftest.LinkType, level int) (properties bool, 
 	} else {
 		b.missing = append(b.missing, missing{"jit", f.Why()})
 	}
-	interp := difftest.Interpreter(translate.Options{Optimize: level})
+	interp := difftest.Interpreter(translate.User, difftest.AtLevel(translate.User, level))
 	b.add("interp", func() (*contender, error) {
 		c := extendedContender(ebpf.Prepare(r.Program, ebpf.User).Run, nil)
 		c.engine = &interp

@@ -34,7 +34,7 @@ func kernelContender(p cbpf.Program, link difftest.LinkType, level int) (*conten
 		empty.Close()
 		return full.Close()
 	}
-	engine := difftest.KernelExtended(translate.Options{Optimize: level})
+	engine := difftest.Kernel(translate.Socket, difftest.AtLevel(translate.Socket, level))
 	return &contender{
 		note: "one packet again and again, so that the processor learns every branch", only: "small",
 		engine: &engine, excused: true, close: closeBoth,

@@ -48,12 +48,16 @@ var engineKinds = []struct {
 	maker   func(f *runFlags, target translate.Target) engineMaker
 }{
 	{"jit", []translate.Target{translate.User}, func(f *runFlags, _ translate.Target) engineMaker { return f.newJIT }},
-	{"interp", []translate.Target{translate.User, translate.Socket}, func(f *runFlags, target translate.Target) engineMaker {
-		return onePacketEngine(difftest.Interpreter(f.t.how(target)))
+	{"interp", []translate.Target{
+		translate.User, translate.Socket, translate.TC, translate.CGroupSKB, translate.XDP, translate.Trace,
+	}, func(f *runFlags, target translate.Target) engineMaker {
+		return onePacketEngine(difftest.Interpreter(target, f.optionsOf))
 	}},
 	{"classic", nil, func(*runFlags, translate.Target) engineMaker { return onePacketEngine(difftest.Engines()[0]) }},
-	{"kernel", []translate.Target{translate.Socket}, func(f *runFlags, target translate.Target) engineMaker {
-		return onePacketEngine(difftest.KernelExtended(f.t.how(target)))
+	{"kernel", []translate.Target{
+		translate.Socket, translate.TC, translate.CGroupSKB, translate.XDP,
+	}, func(f *runFlags, target translate.Target) engineMaker {
+		return onePacketEngine(difftest.Kernel(target, f.optionsOf))
 	}},
 }
 
@@ -91,13 +95,22 @@ func (f *runFlags) engineMaker(cmd *cobra.Command) (engineMaker, error) {
 	return kind.maker(f, opts.Target), nil
 }
 
+// optionsOf are the options for packets of a link type. What can be wrong with them engineMaker has found.
+func (f *runFlags) optionsOf(link difftest.LinkType) translate.Options {
+	opts, _ := f.t.options(link)
+	return opts
+}
+
 // joined lists targets in a sentence.
 func joined(targets []translate.Target) string {
 	var names []string
 	for _, t := range targets {
 		names = append(names, t.String())
 	}
-	return strings.Join(names, " and ")
+	if n := len(names) - 1; n > 0 {
+		return strings.Join(names[:n], ", ") + " and " + names[n]
+	}
+	return strings.Join(names, "")
 }
 
 // newJIT translates and compiles; where machine code cannot be had, the note says so.

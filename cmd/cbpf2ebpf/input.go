@@ -71,6 +71,7 @@ type input struct {
 
 // fault says of an error which input it is of, and shows the place in the text, if it has one.
 func (in *input) fault(err error) error {
+	err = optionFault(err)
 	if err = in.written(err); in.source != nil {
 		err = in.source.Place(err)
 	}

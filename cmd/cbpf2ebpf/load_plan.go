@@ -86,6 +86,7 @@ func (f *loadFlags) chooseTarget(p *loadPlan) error {
 			return usagef("one program cannot be attached to both %s and %s", first, p.place.Hooks[i])
 		}
 		p.kind = h.Types()[0]
+		f.t.trace.kprobe = f.t.trace.kprobe || h.Kind == kernel.HookKprobe
 	}
 	if len(p.place.Hooks) > 0 {
 		return nil

@@ -23,6 +23,7 @@ type translation struct {
 	optimize int
 	attrs    int // most that nla and nlan look at; 0: what the translator has
 	hook     hookFlags
+	trace    traceFlags
 }
 
 // flags adds them to a command, with what they are where nobody gives them.
@@ -33,11 +34,7 @@ func (t *translation) flags(cmd *cobra.Command, target string, level int) {
 	t.levelFlag(cmd, level)
 	cmd.Flags().IntVar(&t.attrs, "max-attrs", translate.DefaultMaxAttrs, "netlink attributes that nla and nlan look at, `N` at most; with more behind them, a packet has the verdict 0")
 	t.hook.flags(cmd)
-}
-
-// how are the options that do not depend on the packets.
-func (t *translation) how(target translate.Target) translate.Options {
-	return translate.Options{Target: target, Optimize: t.optimize, MaxAttrs: t.attrs}
+	t.trace.flags(cmd)
 }
 
 func (t *translation) levelFlag(cmd *cobra.Command, level int) {
@@ -58,8 +55,10 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 	}
 	opts := link.Options(target)
 	opts.Optimize, opts.MaxAttrs = t.optimize, t.attrs
-	err = t.hook.set(&opts, link)
-	return opts, err
+	if err := t.hook.set(&opts, link); err != nil {
+		return opts, err
+	}
+	return opts, t.trace.set(&opts)
 }
 
 // translated is a translation, and how it is to be written.
