@@ -96,17 +96,54 @@ func TestHooksAgreeOnRandomPrograms(t *testing.T) {
 
 func TestKernelHooksAgreeOnRandomPrograms(t *testing.T) {
 	requireKernel(t)
-	every := uint64(199)
-	if testing.Short() {
-		every = 1999
-	}
-	if os.Getenv(fullEnv) != "" {
-		every = 5 // 20,000 programs
-	}
-	for _, v := range variants {
+	for i, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			agreeOnVariant(t, v.engine(prepareKernelHook, kernelNames), everyNth(randomPrograms, every), 5)
+			agreeOnVariant(t, v.engine(prepareKernelHook, kernelNames), share(variants, i), 5)
 		})
+	}
+}
+
+// share yields the seeds of the random programs that the kernel is to load for a variant. The variants of a target share
+// those of the target.
+func share(all []variant, index int) func(yield func(uint64) bool) {
+	every := uint64(100) // 1,000 programs
+	switch {
+	case os.Getenv(fullEnv) != "":
+		every = 5 // 20,000
+	case testing.Short():
+		every = 1000
+	}
+	same, before := uint64(0), uint64(0)
+	for i, v := range all {
+		if v.opts.Target != all[index].opts.Target {
+			continue
+		}
+		if same++; i < index {
+			before++
+		}
+	}
+	return func(yield func(uint64) bool) {
+		for seed := before * every; seed < randomPrograms; seed += same * every {
+			if !yield(seed) {
+				return
+			}
+		}
+	}
+}
+
+// TestVerifierTakesRandomTraces loads random programs for tracing, of which the kernel has no test-runs.
+func TestVerifierTakesRandomTraces(t *testing.T) {
+	requireKernel(t)
+	for i, v := range traces {
+		taken := 0
+		for seed := range share(traces, i) {
+			p, _ := randomRun(seed, 0)
+			if _, ok := v.takes(t, p.Name, p.Program); ok {
+				taken++
+			}
+		}
+		t.Log(v.name, taken)
+		require.NotZero(t, taken)
 	}
 }
 
@@ -142,15 +179,17 @@ func (v variant) takes(t *testing.T, name string, p cbpf.Program) (stats kernel.
 	return stats, true
 }
 
+// traces are the ways for tracing.
+var traces = []variant{
+	{"trace, skb", hook{opts: traceOptions(LinkEthernet, false), kind: kernel.RawTracepoint}},
+	{"trace, skb, l3", hook{opts: traceOptions(LinkRaw, false), kind: kernel.RawTracepoint}},
+	{"trace, xdp", hook{opts: traceOptions(LinkEthernet, true), kind: kernel.RawTracepoint}},
+}
+
 // everywhere is variants, and the targets for programs of other kinds.
 func everywhere() []variant {
 	socket := variant{"socket", hook{opts: translate.Options{Target: translate.Socket}, kind: kernel.SocketFilter}}
-	trace := []variant{
-		{"trace, skb", hook{opts: traceOptions(LinkEthernet, false), kind: kernel.RawTracepoint}},
-		{"trace, skb, l3", hook{opts: traceOptions(LinkRaw, false), kind: kernel.RawTracepoint}},
-		{"trace, xdp", hook{opts: traceOptions(LinkEthernet, true), kind: kernel.RawTracepoint}},
-	}
-	return slices.Concat(optimised([]variant{socket}), trace, variants)
+	return slices.Concat(optimised([]variant{socket}), traces, variants)
 }
 
 func TestVerifierTakesCorpus(t *testing.T) {
