@@ -34,10 +34,12 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	c := newCompiler(p, facts)
 	skb := usesSkb(facts)
 	top, check, wrong := c.newLabel(), c.newLabel(), c.newLabel()
+	ahead := askAhead{top: top, reads: readsOf(p, facts)}
 
 	c.enter()
 	c.jump(always, check)
 	c.bind(top)
+	c.whenDue(&ahead)
 	c.nextPacket(skb, least, wrong)
 	c.body()
 	c.bind(c.exit)
@@ -48,6 +50,7 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	c.jump(ccB, top)
 	c.ret()
 	c.leave(wrong)
+	c.askNow(&ahead)
 
 	code, place := c.assemble()
 	starts = make([]int, len(c.starts))
@@ -93,6 +96,11 @@ func (c *compiler) enter() {
 	c.imulImm(true, rax, direct(rax), descSize)
 	c.aluReg(true, aluAdd, direct(rax), regDesc)
 	c.store(8, at(regArgs, argDescEnd), rax)
+	c.load(8, rax, at(regArgs, argAsk))
+	c.aluReg(true, aluAdd, direct(rax), regDesc)
+	c.aluImm(true, aluSub, direct(rax), aheadPackets*descSize)
+	c.store(8, at(regArgs, argAsk), rax)
+	c.aluReg(true, aluAdd, at(regArgs, argAskLast), regDesc)
 }
 
 // nextPacket puts the arguments of the program into their registers, once the descriptor is found to be inside the buffer.

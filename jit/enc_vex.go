@@ -213,9 +213,9 @@ func (a *asm) maskStore(disp int32, x kreg) {
 // vzeroupper leaves the upper halves of the vector registers as code without AVX wants them.
 func (a *asm) vzeroupper() { a.bytes(0xc5, 0xf8, 0x77) }
 
-// prefetch asks for the cache line at base+index+disp. It never faults.
+// prefetch asks for the cache line at base+index+disp, into the second cache. It never faults.
 func (a *asm) prefetch(base, index reg, disp int32) {
 	const scale1, disp32 = 0, 0x80
-	a.bytes(0x40|byte(index>>3)<<1|byte(base>>3), 0x0f, 0x18, disp32|1<<3|byte(rsp), scale1|byte(index&7)<<3|byte(base&7))
+	a.bytes(0x40|byte(index>>3)<<1|byte(base>>3), 0x0f, 0x18, disp32|2<<3|byte(rsp), scale1|byte(index&7)<<3|byte(base&7))
 	a.imm32(disp)
 }

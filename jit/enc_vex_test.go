@@ -186,7 +186,7 @@ func oddCases() (cases []vectorCase) {
 	for _, base := range []reg{rax, rbp, r12, r13} {
 		for _, index := range []reg{rax, rbp, r8, r15} {
 			text := memoryText(base, asmReg(index, 8).String(), 64)
-			add("prefetcht0byteptr"+text, func(a *asm) { a.prefetch(base, index, 64) })
+			add("prefetcht1byteptr"+text, func(a *asm) { a.prefetch(base, index, 64) })
 		}
 	}
 	add("vzeroupper", (*asm).vzeroupper)

@@ -30,6 +30,8 @@ type args struct {
 	descEnd uintptr
 	fault   int64
 	at      uintptr
+	ask     int64
+	askLast int64
 }
 
 // callCode enters generated code and returns what it leaves in RAX.
@@ -79,9 +81,9 @@ func (p *pages) free() {
 	_ = unix.Munmap(p.all) // the memory was mapped by seal, so this cannot fail
 }
 
-// newArgs is the block of arguments for descs. out must be as long; skb is the SkBuff of the first packet and step the bytes
+// newArgs is the block of arguments for descs. Generated code reads descriptors behind them where ahead says so. out must be as long; skb is the SkBuff of the first packet and step the bytes
 // to the next one.
-func newArgs(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, step int, out []uint32) args {
+func newArgs(seed *atomic.Uint64, buf []byte, descs []Desc, ahead asking, skb *ebpf.SkBuff, step int, out []uint32) args {
 	return args{
 		buf:     unsafe.Pointer(unsafe.SliceData(buf)),
 		bufLen:  uintptr(len(buf)),
@@ -91,12 +93,14 @@ func newArgs(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, st
 		skb:     unsafe.Pointer(skb),
 		skbStep: uintptr(step),
 		seed:    unsafe.Pointer(seed),
+		ask:     ahead.from,
+		askLast: ahead.last,
 	}
 }
 
 // run enters the code once for all descs; the arguments are those of newArgs. It returns r0 of the last packet.
-func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, skb *ebpf.SkBuff, step int, out []uint32) (uint64, error) {
-	a := newArgs(seed, buf, descs, skb, step, out)
+func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, ahead asking, skb *ebpf.SkBuff, step int, out []uint32) (uint64, error) {
+	a := newArgs(seed, buf, descs, ahead, skb, step, out)
 	r0 := callCode(p.entry(), &a)
 	runtime.KeepAlive(buf)
 	runtime.KeepAlive(descs)
@@ -126,8 +130,8 @@ func (p *pages) runOne(framed bool, data []byte, wirelen uint32, skb *ebpf.SkBuf
 
 // runVector enters the code of a vector body once for all descs, of which there are at least as many as in a group. It
 // returns the number of packets that have their verdict then: all, or those before a group that the body gave up.
-func (p *pages) runVector(buf []byte, descs []Desc, out []uint32) int {
-	a := newArgs(nil, buf, descs, nil, 0, out)
+func (p *pages) runVector(buf []byte, descs []Desc, ahead asking, out []uint32) int {
+	a := newArgs(nil, buf, descs, ahead, nil, 0, out)
 	callVector(p.entry(), &a)
 	runtime.KeepAlive(buf)
 	runtime.KeepAlive(descs)

@@ -19,12 +19,12 @@ func seal([]byte) (*pages, error) {
 
 func (*pages) free() {}
 
-func (*pages) run(*atomic.Uint64, []byte, []Desc, *ebpf.SkBuff, int, []uint32) (uint64, error) {
+func (*pages) run(*atomic.Uint64, []byte, []Desc, asking, *ebpf.SkBuff, int, []uint32) (uint64, error) {
 	return 0, errors.ErrUnsupported
 }
 
 func (*pages) runOne(bool, []byte, uint32, *ebpf.SkBuff) uint64 { return 0 }
 
-func (*pages) runVector([]byte, []Desc, []uint32) int { return 0 }
+func (*pages) runVector([]byte, []Desc, asking, []uint32) int { return 0 }
 
 func (*pages) entry() uintptr { return 0 }

@@ -217,10 +217,10 @@ func (f *Func) runGeneral(pkt *ebpf.Packet) (uint64, error) {
 	desc := [1]Desc{{CapLen: uint32(len(pkt.Data)), WireLen: pkt.WireLen}}
 	var verdict [1]uint32
 	if pkt.Skb != nil {
-		return f.code.run(&f.seed, pkt.Data, desc[:], pkt.Skb, 0, verdict[:])
+		return f.code.run(&f.seed, pkt.Data, desc[:], asking{from: never}, pkt.Skb, 0, verdict[:])
 	}
 	skb := ebpf.SkBuff{Len: pkt.WireLen}
-	return f.code.run(&f.seed, pkt.Data, desc[:], &skb, 0, verdict[:])
+	return f.code.run(&f.seed, pkt.Data, desc[:], asking{from: never}, &skb, 0, verdict[:])
 }
 
 // RunBatch runs the program on each packet that descs places in buf and writes the verdicts, which must not be shared
@@ -245,21 +245,21 @@ func (f *Func) RunBatch(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts [
 			return f.runVector(body, buf, descs, verdicts)
 		}
 	}
-	return f.runScalar(buf, descs, skbs, verdicts, 0)
+	return f.runScalar(buf, descs, skbs, verdicts, 0, len(descs))
 }
 
-// runScalar runs machine code on one packet after the other. The first is number at of the batch.
-func (f *Func) runScalar(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts []uint32, at int) error {
+// runScalar runs machine code on one packet after the other, on those of a batch from one index to another.
+func (f *Func) runScalar(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts []uint32, from, to int) error {
 	shared, step := &ebpf.SkBuff{}, 0
-	for done := 0; done < len(descs); {
-		n := min(len(descs)-done, f.batch)
+	for done := from; done < to; {
+		n := min(to-done, f.batch)
 		if skbs != nil {
 			shared, step = &skbs[done], ebpf.SkbSize
 		}
-		if _, err := f.code.run(&f.seed, buf, descs[done:done+n], shared, step, verdicts[done:done+n]); err != nil {
+		if _, err := f.code.run(&f.seed, buf, descs[done:done+n], askingFrom(buf, done, len(descs)), shared, step, verdicts[done:done+n]); err != nil {
 			var fault *FaultError
 			if errors.As(err, &fault) {
-				fault.Packet += at + done
+				fault.Packet += done
 			}
 			return err
 		}

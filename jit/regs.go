@@ -42,6 +42,8 @@ const (
 	argDescEnd = 64 // scratch: one past the last descriptor
 	argFault   = 72 // out: 0, or 1 plus the pc of the access that failed; badDesc for a descriptor
 	argAt      = 80 // out: bytes from the first descriptor to the one at hand then
+	argAsk     = 88 // from the first descriptor to the one whose packet is asked for next; then scratch
+	argAskLast = 96 // to the last one at which a step of that can begin; then scratch
 )
 
 // badDesc is the fault of a descriptor that leaves the buffer.

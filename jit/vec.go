@@ -61,12 +61,12 @@ func vectorGraph(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, s *shape) (*gr
 	if err != nil {
 		return nil, err
 	}
-	scalar := g.scalarCost(len(p))
+	reads, scalar := readsOf(p, facts), g.scalarCost(len(p))
 	g.threadJumps()
 	g.chooseVerdict()
 	g.joinDecisions()
 	g = g.lower()
-	g.scalar = scalar
+	g.reads, g.scalar = reads, scalar
 	return g, nil
 }
 
@@ -79,11 +79,7 @@ func chooseLeast(p ebpf.Program) uint32 {
 		if end := int(ins.Off) + info.Size; info.Form == ebpf.FormLoad && data.has(ins.Src) && ins.Off >= 0 && end <= leastMost {
 			least = max(least, end)
 		}
-		_, writes := usage(ins)
-		data &^= writes
-		if ins == ebpf.Mov.Reg(ins.Dst, ins.Src) && data.has(ins.Src) {
-			data |= writes
-		}
+		data = pointersAfter(data, ins)
 	}
 	return uint32(least)
 }

@@ -167,7 +167,7 @@ func BenchmarkVector(b *testing.B) {
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.descs)), "ns/packet")
 				})
 			}
-			run("scalar", func() error { return f.runScalar(s.buf, s.descs, nil, verdicts, 0) })
+			run("scalar", func() error { return f.runScalar(s.buf, s.descs, nil, verdicts, 0, len(s.descs)) })
 			run("vector", func() error { return f.runVector(f.vectorBody(), s.buf, s.descs, verdicts) })
 		}
 	}

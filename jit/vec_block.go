@@ -11,6 +11,7 @@ type graph struct {
 	windows []window
 	pool    pool
 	verdict uint32  // of all lanes to begin with
+	reads   reads   // what the program is supposed to read of a packet
 	scalar  float64 // estimate of what one packet after the other costs, for a group of them
 	idle    []bool  // of each block: whatever happens from there on, lanes keep that verdict
 }

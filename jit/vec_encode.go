@@ -9,6 +9,7 @@ const (
 	vOut  = rdx // where its verdicts go
 	vPool = r9  // constants and tables
 	vLast = r10 // descriptors of the last group
+	vAsk  = r11 // descriptors of the packets that are asked for next
 	vArgs = r12 // the block of arguments
 )
 
@@ -37,8 +38,8 @@ func generateVector(g *graph) (code []byte, cost float64, err error) {
 	top, done, w := e.newLabel(), e.newLabel(), e.shape.writer(e)
 	poolAt := e.enter()
 	e.bind(top)
-	if len(g.windows) > 0 || e.c.bytes != none {
-		e.prefetchGroup()
+	if g.reads.hi > 0 {
+		e.askAhead()
 	}
 	for i := range e.c.lines {
 		e.line(w, &e.c.lines[i])
@@ -104,28 +105,27 @@ func (e *encoder) enter() (poolAt int) {
 	e.imulImm(true, vLast, direct(vLast), descSize)
 	e.aluReg(true, aluAdd, direct(vLast), vDesc)
 	e.aluImm(true, aluSub, direct(vLast), e.groupDescs())
+	e.load(8, vAsk, at(vArgs, argAsk))
+	e.aluReg(true, aluAdd, direct(vAsk), vDesc)
+	e.aluReg(true, aluAdd, at(vArgs, argAskLast), vDesc)
 	e.bytes(0x4c, 0x8d, 0x0d) // lea r9, [rip+...]
 	e.imm32(0)
 	return len(e.code) - 4
 }
 
-// prefetchGroup asks for the packets of the next group: where their headers begin to be read.
-func (e *encoder) prefetchGroup() {
-	const next = r11
-	inside, from := e.newLabel(), int32(0)
-	if w := e.c.g.windows; len(w) > 0 {
-		from = int32(w[0].start) + windowSize/2
-	}
-	e.lea(next, at(vDesc, e.groupDescs()))
-	e.aluReg(true, aluCmp, direct(next), vLast)
-	e.jump(ccBE, inside)
-	e.move(true, next, vLast)
-	e.bind(inside)
-	for i := range int32(e.shape.lanes) {
-		r := vTemps[i%4]
-		e.load(4, r, at(next, i*descSize+descOff))
-		e.prefetch(vBuf, r, from)
-	}
+// askAhead asks for packets that come later.
+func (e *encoder) askAhead() {
+	again, enough := e.newLabel(), e.newLabel()
+	e.bind(again)
+	e.aluMem(true, aluCmp, vAsk, at(vArgs, argAskLast))
+	e.jump(ccA, enough)
+	e.lea(rax, at(vDesc, aheadPackets*descSize))
+	e.aluReg(true, aluCmp, direct(vAsk), rax)
+	e.jump(ccA, enough)
+	e.ask(vAsk, vBuf, e.c.g.reads)
+	e.aluImm(true, aluAdd, direct(vAsk), aheadStep*descSize)
+	e.jump(always, again)
+	e.bind(enough)
 }
 
 // lastGroup moves to the last packets that fill a group, of which some were done already: their verdicts are just written again.

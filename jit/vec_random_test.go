@@ -286,7 +286,7 @@ func testRandomProgramsOnVectors(t *testing.T) {
 			buf, descs := randomBatch(g, 16+g.IntN(48), least)
 			sameVerdicts(t, f, p, buf, descs)
 			groups++
-			if f.vectors.body.code.runVector(buf, descs, make([]uint32, len(descs))) == len(descs) {
+			if f.vectors.body.code.runVector(buf, descs, asking{from: never}, make([]uint32, len(descs))) == len(descs) {
 				given++
 			}
 		}

@@ -92,7 +92,7 @@ func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []
 	for done := 0; done < len(descs); {
 		n, took := min(len(descs)-done, body.batch), 0
 		if n >= body.lanes && len(buf) <= math.MaxInt32 {
-			took = body.code.runVector(buf, descs[done:done+n], verdicts[done:done+n])
+			took = body.code.runVector(buf, descs[done:done+n], askingFrom(buf, done, len(descs)), verdicts[done:done+n])
 		}
 		done += took
 		if took > rest {
@@ -102,7 +102,7 @@ func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []
 			continue
 		}
 		n = min(len(descs)-done, rest)
-		if err := f.runScalar(buf, descs[done:done+n], nil, verdicts[done:done+n], done); err != nil {
+		if err := f.runScalar(buf, descs, nil, verdicts, done, done+n); err != nil {
 			return err
 		}
 		done, rest = done+n, min(2*rest, restMax)

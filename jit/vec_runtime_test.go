@@ -108,7 +108,7 @@ func testVectorsUnderStress(t *testing.T) {
 	f := vectored(t, p)
 	buf, descs := randomBatch(newGenerator(9), 600, leastMost)
 	want := make([]uint32, len(descs))
-	require.NoError(t, f.runScalar(buf, descs, nil, want, 0))
+	require.NoError(t, f.runScalar(buf, descs, nil, want, 0, len(descs)))
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup

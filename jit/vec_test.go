@@ -92,7 +92,7 @@ func testFaultsOnVectors(t *testing.T) {
 			}
 		}
 		got, want := make([]uint32, len(descs)), make([]uint32, len(descs))
-		errGot, errWant := f.RunBatch(buf, descs, nil, got), f.runScalar(buf, descs, nil, want, 0)
+		errGot, errWant := f.RunBatch(buf, descs, nil, got), f.runScalar(buf, descs, nil, want, 0, len(descs))
 		require.Equal(t, errWant, errGot, ebpf.Print(p, ebpf.LLVM))
 		n := len(descs)
 		if fault := (*FaultError)(nil); errors.As(errWant, &fault) {
