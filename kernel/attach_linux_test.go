@@ -352,8 +352,11 @@ func withoutTarget(t *testing.T, tested map[kernel.Reason]bool) {
 		require.ErrorIs(t, err, kernel.ReasonNoTarget, kind.String())
 		tested[kernel.ReasonNoTarget] = true
 	}
+	_, err := kernel.PacketArgs(hook(t, "tp_btf:sched_switch"))
+	require.ErrorIs(t, err, kernel.ReasonNoPacket)
+	tested[kernel.ReasonNoPacket] = true
 	f := constant(t, 0, kernel.LoadOptions{Type: kernel.Kprobe, Licence: "GPL"})
-	_, err := f.Attach(hook(t, "kprobe:no_such_place"))
+	_, err = f.Attach(hook(t, "kprobe:no_such_place"))
 	require.Error(t, err)
 	if !errors.Is(err, kernel.ErrUnavailable) {
 		require.ErrorIs(t, err, kernel.ReasonNoTarget)

@@ -98,7 +98,7 @@ const (
 	ReasonUnstable Reason = "the verdict of a program that reads cpu or rand cannot be told from several runs"
 )
 
-// The reasons of Load, Filter.Attach and Filter.Install.
+// The reasons of Load, Filter.Attach, Filter.Install and PacketArgs.
 const (
 	ReasonHookType    Reason = "programs of this type do not run at this hook"
 	ReasonHookRefused Reason = "the kernel refuses to attach the program there"
@@ -108,6 +108,7 @@ const (
 	ReasonBusy        Reason = "another program is attached there, and there is room for one only"
 	ReasonNoCgroup    Reason = "that is no directory of a cgroup v2 file system"
 	ReasonNoTarget    Reason = "the kernel has no such function or tracepoint"
+	ReasonNoPacket    Reason = "none of its arguments points to a packet"
 	ReasonPinExists   Reason = "something is pinned there already"
 	ReasonPinRefused  Reason = "the bpf file system refuses the pin (it takes no dots in names)"
 	ReasonPinPlace    Reason = "only a bpf file system can hold pins"

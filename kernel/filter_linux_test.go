@@ -2,6 +2,10 @@ package kernel
 
 import (
 	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"testing"
 
 	cilium "github.com/cilium/ebpf"
@@ -175,6 +179,34 @@ func TestLoadXlated(t *testing.T) {
 	info, err := f.Info()
 	require.NoError(t, err)
 	require.Equal(t, p, info.Xlated)
+}
+
+// Of a program with calls the kernel gives back what bpftool reads too.
+func TestXlatedCalls(t *testing.T) {
+	requireExtended(t)
+	const getTime, skbLoadBytes = 5, 26
+	f := loadSocket(t, ebpf.Program{
+		ebpf.Mov.Reg(ebpf.R6, ebpf.R1),
+		{Op: ebpf.OpLoadWide, Dst: ebpf.R7, Imm: -5}, {Imm: 7},
+		ebpf.CallHelper(getTime),
+		ebpf.Mov.Reg(ebpf.R1, ebpf.R6), ebpf.Mov.Imm(ebpf.R2, 0), ebpf.Mov.Reg(ebpf.R3, ebpf.R10), ebpf.Add.Imm(ebpf.R3, -8), ebpf.Mov.Imm(ebpf.R4, 1),
+		ebpf.CallHelper(skbLoadBytes), ebpf.CallHelper(getTime),
+		ebpf.Mov.Imm(ebpf.R0, 1), ebpf.Return(),
+	})
+	info, err := f.Info()
+	require.NoError(t, err)
+	require.NotEmpty(t, info.Jited)
+	require.NotEqual(t, info.Xlated[3].Imm, info.Xlated[9].Imm)
+	require.Equal(t, info.Xlated[3], info.Xlated[10])
+	if _, err := exec.LookPath("bpftool"); err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "xlated")
+	out, err := exec.Command("bpftool", "prog", "dump", "xlated", "id", strconv.Itoa(int(info.ID)), "file", file).CombinedOutput()
+	require.NoError(t, err, string(out))
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, raw, ebpf.Encode(info.Xlated, hostOrder))
 }
 
 func TestFilterTooLong(t *testing.T) {

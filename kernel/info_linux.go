@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	cilium "github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 )
@@ -46,10 +47,29 @@ func infoOf(prog *cilium.Program) (*Info, error) {
 	if err != nil {
 		return info, nil // not told
 	}
+	info.Xlated, err = rewritten(insns)
+	return info, err
+}
+
+// rewritten converts instructions that the kernel tells. Calls in them have distances to functions of the kernel for numbers, which
+// the loader takes for its own: they are put in afterwards.
+func rewritten(insns asm.Instructions) (ebpf.Program, error) {
+	calls := map[int]int32{}
+	for at := insns.Iterate(); at.Next(); {
+		if at.Ins.IsBuiltinCall() {
+			calls[int(at.Offset)] = int32(at.Ins.Constant)
+			at.Ins.Constant = 0
+		}
+	}
 	var raw bytes.Buffer
 	if err := insns.Marshal(&raw, hostOrder); err != nil {
 		return nil, fmt.Errorf("read back a program: %w", err)
 	}
-	info.Xlated, err = ebpf.Decode(raw.Bytes(), hostOrder)
-	return info, err
+	p, err := ebpf.Decode(raw.Bytes(), hostOrder)
+	for pc, imm := range calls {
+		if err == nil {
+			p[pc].Imm = imm
+		}
+	}
+	return p, err
 }

@@ -149,3 +149,6 @@ func RemovePinned(string) error { return Available() }
 
 // InterfaceType returns an *UnavailableError.
 func InterfaceType(string) (uint16, error) { return 0, Available() }
+
+// OnlyInterface returns an *UnavailableError.
+func OnlyInterface(string, PacketArg) (ebpf.Program, error) { return nil, Available() }

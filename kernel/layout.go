@@ -47,6 +47,8 @@ func LayoutsOf(file string) (*ebpf.SkbLayout, *ebpf.XDPLayout, error) {
 type layouts struct {
 	skb ebpf.SkbLayout
 	xdp ebpf.XDPLayout
+	// The network namespace of an interface, and its number. Kernels without namespaces have none.
+	devNet, netInum ebpf.Member
 }
 
 const needBTF = "a kernel with BTF in /sys/kernel/btf/vmlinux"
@@ -62,7 +64,7 @@ var runningLayouts = sync.OnceValues(func() (l layouts, err error) {
 // wanted is a member to look for, and where to put its place.
 type wanted struct {
 	to    *ebpf.Member
-	names string // the first that there is of those between bars; an empty one at the end: there may be none
+	names string // the first that there is of those between bars; an empty one at the end: there may be none; of dots, see inner
 }
 
 func layoutsIn(spec *btf.Spec) (l layouts, err error) {
@@ -107,6 +109,10 @@ func layoutsIn(spec *btf.Spec) (l layouts, err error) {
 		{"net_device", []wanted{
 			{&skb.DevIfIndex, "ifindex"},
 			{&skb.DevType, "type"},
+			{&l.devNet, "nd_net|"},
+		}},
+		{"net", []wanted{
+			{&l.netInum, "ns.inum|"},
 		}},
 	} {
 		var s *btf.Struct
@@ -129,7 +135,7 @@ func (w *wanted) find(s *btf.Struct) error {
 		if name == "" {
 			return nil
 		}
-		m, at, ok := member(s.Members, name, 0)
+		m, at, ok := inner(s.Members, name)
 		if !ok {
 			continue
 		}
@@ -141,6 +147,17 @@ func (w *wanted) find(s *btf.Struct) error {
 		return nil
 	}
 	return fmt.Errorf("struct %s has no member %s", s.Name, strings.ReplaceAll(w.names, "|", " or "))
+}
+
+// inner looks for a member of a member, with a dot between the two names.
+func inner(members []btf.Member, names string) (m btf.Member, at btf.Bits, ok bool) {
+	for name := range strings.SplitSeq(names, ".") {
+		if m, at, ok = member(members, name, at); !ok {
+			return m, at, false
+		}
+		members = membersOf(m.Type)
+	}
+	return m, at, ok
 }
 
 // member looks for a name among members and in the structures and unions without names among them. It returns the place

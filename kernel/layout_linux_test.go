@@ -117,3 +117,56 @@ func TestLayoutsOfFile(t *testing.T) {
 	_, _, err = LayoutsOf(garbage)
 	require.ErrorContains(t, err, garbage)
 }
+
+// TestPacketArgsAgreeWithC compares with what bpftool prints of the types of the kernel's tracepoints.
+func TestPacketArgsAgreeWithC(t *testing.T) {
+	_, err := SkbLayout()
+	requireKernel(t, err)
+	if _, err := exec.LookPath("bpftool"); err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	header, err := exec.Command("bpftool", "btf", "dump", "file", runningBTF, "format", "c").Output()
+	require.NoError(t, err)
+	found := 0
+	for n, m := range regexp.MustCompile(`typedef void \(\*btf_trace_(\w+)\)\(void \*(?:, )?(.*)\);`).FindAllStringSubmatch(string(header), -1) {
+		if n%40 != 0 && !strings.Contains(m[2], "struct sk_buff") && !strings.Contains(m[2], "struct xdp_buff") {
+			continue // it takes milliseconds to ask
+		}
+		var want []PacketArg
+		for i, param := range strings.Split(m[2], ", ") {
+			if param = strings.TrimPrefix(param, "const "); param == "struct sk_buff *" || param == "struct xdp_buff *" {
+				want = append(want, PacketArg{Word: i, XDP: param == "struct xdp_buff *"})
+			}
+		}
+		for _, kind := range []HookKind{HookTracepoint, HookRawTracepoint} {
+			got, err := PacketArgs(Hook{Kind: kind, Where: m[1]})
+			require.Equal(t, want, got, m[0])
+			if want == nil {
+				require.ErrorIs(t, err, ReasonNoPacket)
+			}
+		}
+		found += len(want)
+	}
+	require.Greater(t, found, 10)
+}
+
+// Arguments of functions, out of net/ipv4/ip_input.c, net/core/dev.c and linux/skbuff.h.
+func TestPacketArgsOfFunctions(t *testing.T) {
+	_, err := SkbLayout()
+	requireKernel(t, err)
+	for name, want := range map[string][]PacketArg{
+		"ip_rcv":                   {{Word: 0, Name: "skb"}},
+		"bpf_prog_run_generic_xdp": {{Word: 0, Name: "skb"}, {Word: 1, Name: "xdp", XDP: true}},
+		"ip_output":                {{Word: 2, Name: "skb"}},
+	} {
+		for _, kind := range []HookKind{HookFentry, HookKprobe} {
+			got, err := PacketArgs(Hook{Kind: kind, Where: name})
+			require.NoError(t, err)
+			require.Equal(t, want, got, name)
+		}
+	}
+	_, err = PacketArgs(Hook{Kind: HookFentry, Where: "no_such_place"})
+	require.ErrorIs(t, err, ReasonNoTarget)
+	_, err = PacketArgs(Hook{Kind: HookSocket, Where: "lo"})
+	require.Error(t, err)
+}

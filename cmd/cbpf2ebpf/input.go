@@ -208,10 +208,11 @@ func compileExpr(expr string, link difftest.LinkType) (cbpf.Program, error) {
 }
 
 // compileFor has it compile one for the packets of an interface, of which the kernel takes VLAN tags out: filters look for
-// them where it puts them. Who may not open the interface gets one for packets that are as on the wire, and a note.
+// them where it puts them. Who may not open the interface, or finds it down, gets one for packets that are as on the wire, and
+// a note.
 func compileFor(iface, expr string, link difftest.LinkType, notes io.Writer) (cbpf.Program, error) {
 	p, err := askTcpdump(nil, expr, "-i", iface)
-	if err == nil || !strings.Contains(strings.ToLower(err.Error()), "permi") {
+	if err == nil || !strings.Contains(err.Error(), "not up") && !strings.Contains(strings.ToLower(err.Error()), "permi") {
 		return p, err
 	}
 	fmt.Fprintf(notes, "cbpf2ebpf: note: %v; VLAN tags will be looked for in the packets\n", err)

@@ -18,6 +18,7 @@ type loadFlags struct {
 	src      source
 	t        translation
 	attach   []string
+	iface    string
 	pin      string
 	dryRun   bool
 	log      bool
@@ -39,6 +40,11 @@ The hooks:
 ` + hookForms() + `
 What the hook runs decides the target.
 
+Functions and tracepoints see the packets of the whole machine, in all network namespaces; with --interface the program
+looks at those of one interface only. The packet is found in the first argument that points to one, unless --arg and --object
+say otherwise: tp_btf:netif_receive_skb is what comes in, tp_btf:net_dev_queue what goes out, tp_btf:kfree_skb what is
+dropped. Only the linear part of a packet is there. fentry and kprobe take any function that the kernel lets be patched.
+
 On tc, XDP and cgroups the program looks on: all packets go their way, and those that match are counted. With
 --action it acts: --action match=drop drops what matches, and lets the rest pass unless an action for drop says
 what becomes of it.
@@ -57,6 +63,7 @@ It needs root, or CAP_BPF together with CAP_NET_RAW for sockets, CAP_NET_ADMIN f
 for tracing.`,
 		Example: `  sudo cbpf2ebpf load -e 'tcp port 80' --attach socket:eth0 --duration 10s
   sudo cbpf2ebpf load -e 'udp port 53' --attach tc:eth0:egress --interval 1s
+  sudo cbpf2ebpf load -e 'tcp port 80' --attach tp_btf:kfree_skb --interface eth0
   sudo cbpf2ebpf load -e 'tcp port 23' --attach xdp:eth0 --action match=drop --pin /sys/fs/bpf/no_telnet
   tcpdump -d 'tcp port 80' | sudo cbpf2ebpf load --dry-run --target socket
   sudo cbpf2ebpf load filter.d --pin /sys/fs/bpf/web && iptables -A INPUT -m bpf --object-pinned /sys/fs/bpf/web`,
@@ -66,6 +73,7 @@ for tracing.`,
 	f.src.flags(cmd)
 	f.t.flags(cmd, "", translate.MaxOptimize)
 	cmd.Flags().StringArrayVar(&f.attach, "attach", nil, "`HOOK` to attach the program to; may be given more than once")
+	cmd.Flags().StringVar(&f.iface, "interface", "", "look at packets of the interface `NAME` only (functions and tracepoints)")
 	cmd.Flags().StringVar(&f.pin, "pin", "", "keep program and attachments in the file `PATH` and beside it")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "ask the verifier, and leave nothing in the kernel")
 	cmd.Flags().BoolVar(&f.log, "verifier-log", false, "print the verifier's log on stderr, all of it")

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,14 +174,119 @@ func TestLoadHooks(t *testing.T) {
 	}
 }
 
+// Programs at tracepoints look at the packets of one interface, or at those of the whole machine.
+func TestLoadTracepoints(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	for _, hook := range []string{"tp_btf:netif_receive_skb", "raw_tp:netif_receive_skb"} {
+		r := start(l.Far, "load", filter("ip.d"), "--attach", hook, "--interface", "far", "-c", "2")
+		r.attached(t)
+		f.send(t, 0, 3)
+		f.send(t, 2, 0)
+		r.ended(t)
+		require.Equal(t, "2 of 5 packets match\n", r.stdout.String(), hook)
+		f.send(t, 1, 0) // which has nobody to count it
+	}
+}
+
+// Without an interface they see what goes out, what comes in and what is dropped, in all namespaces. One program may be at several
+// places.
+func TestLoadEverywhere(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	mark := rand.Uint32()
+	file := filepath.Join(t.TempDir(), "marked")
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, "4,32 0 0 42,21 0 1 %d,6 0 0 9,6 0 0 0", mark), 0o666))
+	marked := l.UDP(binary.BigEndian.AppendUint32(nil, mark))
+	marked[5]++ // so that the far end drops it
+	for _, test := range []struct {
+		hooks []string
+		seen  int // how often each of two frames is
+	}{
+		{[]string{"tp_btf:net_dev_queue"}, 1},
+		{[]string{"tp_btf:kfree_skb"}, 1},
+		{[]string{"raw_tp:net_dev_queue", "raw_tp:netif_receive_skb", "raw_tp:kfree_skb"}, 3},
+	} {
+		args := []string{"load", file, "-c", itoa(2 * test.seen)}
+		for _, hook := range test.hooks {
+			args = append(args, "--attach", hook)
+		}
+		r := start(nil, args...)
+		r.attached(t)
+		for range 2 {
+			_, err := f.s.Try(veth.Frame{Data: marked})
+			require.NoError(t, err)
+		}
+		r.ended(t)
+		require.Regexp(t, fmt.Sprintf(`^%d of \d+ packets match\n$`, 2*test.seen), r.stdout.String(), "%v", test.hooks)
+	}
+}
+
+// What cannot work at a tracepoint is told before anything is loaded.
+func TestLoadTracepointRefused(t *testing.T) {
+	requireLoading(t)
+	for _, test := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"--attach", "tp_btf:sched_switch"}, exitRefused, "none of its arguments points to a packet: tp_btf:sched_switch\n  what to do: "},
+		{[]string{"--attach", "fentry:ip_rcv", "--object", "xdp"}, exitRefused, "none of its arguments points to a packet: fentry:ip_rcv, --object xdp\n  what to do: "},
+		{[]string{"--attach", "raw_tp:no_such_place"}, exitRefused, "the kernel has no such function or tracepoint: no_such_place\n  what to do: "},
+		{[]string{"--attach", "raw_tp:kfree_skb", "--interface", "none"}, exitRefused, "there is no such interface in this network namespace: none\n"},
+		{[]string{"--attach", "tp_btf:kfree_skb", "--attach", "tp_btf:consume_skb"}, exitUsage, "one program cannot be attached to both tp_btf:kfree_skb and tp_btf:consume_skb"},
+		{[]string{"--attach", "raw_tp:kfree_skb", "--attach", "raw_tp:tcp_send_reset"}, exitUsage, "they have the packet in different arguments"},
+		{[]string{"--attach", "socket:lo", "--interface", "lo"}, exitUsage, "--interface goes with functions and tracepoints"},
+		{[]string{"--attach", "raw_tp:kfree_skb", "--object", "mbuf"}, exitUsage, `--object "mbuf": an argument points to skb or xdp`},
+	} {
+		for _, dry := range [][]string{nil, {"--dry-run"}} {
+			r := cli("", append(append([]string{"load", filter("ip.d")}, test.args...), dry...)...)
+			require.Equal(t, test.status, r.status, "%q: %s", test.args, r.stderr)
+			require.Contains(t, r.stderr, test.want)
+			require.Empty(t, r.stdout)
+		}
+	}
+	for _, args := range [][]string{
+		{"--attach", "raw_tp:sched_switch", "--arg", "1"}, // which is told, and so believed
+		{"--attach", "kprobe:ip_rcv", "--interface", "lo"},
+		{"--attach", "kprobe:bpf_prog_run_generic_xdp", "--object", "xdp"},
+	} {
+		r := cli("", append([]string{"load", filter("ip.d"), "--dry-run"}, args...)...)
+		require.Equal(t, exitDone, r.status, r.stderr)
+		require.Regexp(t, `^the kernel takes a (raw tracepoint|kprobe) program of .*\nwould attach it to \S+\n$`, r.stdout)
+	}
+}
+
+// A program at a tracepoint is kept, shown with its counts, and taken away.
+func TestLoadPinnedTracepoint(t *testing.T) {
+	l := newLink(t)
+	f := newFrames(t, l)
+	for _, hook := range []string{"tp_btf:netif_receive_skb", "raw_tp:netif_receive_skb"} {
+		file := filepath.Join(mountBPF(t), "web")
+		r := in(t, l.Far, "", "load", filter("ip.d"), "--pin", file, "--attach", hook, "--interface", "far")
+		require.Equal(t, exitDone, r.status, r.stderr)
+		require.Contains(t, r.stdout, "attached to "+hook+" until: rm "+file+"_")
+		f.send(t, 2, 1)
+		shown := in(t, l.Far, "", "pinned", file)
+		require.Equal(t, exitDone, shown.status, shown.stderr)
+		require.Contains(t, shown.stdout, "\n2 of 3 packets match\n")
+		require.Equal(t, result{}, in(t, l.Far, "", "pinned", file, "--remove"))
+		require.Equal(t, exitRefused, in(t, l.Far, "", "pinned", file).status)
+	}
+}
+
 // Expressions are compiled for the interface: the kernel has taken tags out of the packet by then, but not before XDP.
 func TestLoadExpression(t *testing.T) {
 	requireTcpdump(t)
 	l := newLink(t)
 	f := newFrames(t, l)
 	tagged := append(l.UDP(nil)[:12:12], 0x81, 0, 0, 5, 0x88, 0xb5)
-	for _, hook := range []string{"socket:far", "tc:far:ingress", "xdp:far"} {
-		r := start(l.Far, "load", "-e", "vlan 5", "--attach", hook, "-c", "1")
+	for _, hook := range []string{"socket:far", "tc:far:ingress", "xdp:far", "raw_tp:netif_receive_skb"} {
+		args := []string{"load", "-e", "vlan 5", "--attach", hook, "-c", "1"}
+		if strings.HasPrefix(hook, "raw_tp") {
+			args = append(args, "--interface", "far")
+		}
+		r := start(l.Far, args...)
 		r.attached(t)
 		f.send(t, 2, 2)
 		_, err := f.s.Try(veth.Frame{Data: append(tagged, make([]byte, 42)...)})

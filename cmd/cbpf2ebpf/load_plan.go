@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,7 @@ type loadPlan struct {
 	waits bool              // the command stays, and counts
 	acts  bool              // the program does something about packets, other than look on
 	match int32             // the result that counts as a match
+	arg   kernel.PacketArg  // of programs for tracing: where the packet is
 }
 
 // hookTargets are the targets whose programs run at each kind of hook.
@@ -65,6 +67,9 @@ func (f *loadFlags) plan(cmd *cobra.Command) (*loadPlan, error) {
 	if err := f.chooseTarget(p); err != nil {
 		return nil, err
 	}
+	if err := f.chooseArg(cmd, p); err != nil {
+		return nil, err
+	}
 	if f.t.hook.frags && p.kind == kernel.XDP {
 		p.kind = kernel.XDPFrags
 	}
@@ -82,11 +87,10 @@ func (f *loadFlags) chooseTarget(p *loadPlan) error {
 		if f.t.target != target {
 			return usagef("%s runs programs of the target %s, not %s", h, target, f.t.target)
 		}
-		if first := p.place.Hooks[0]; h.Types()[0] != first.Types()[0] {
+		if first := p.place.Hooks[0]; h.Types()[0] != first.Types()[0] || namesPlace[h.Kind] && h.Where != first.Where {
 			return usagef("one program cannot be attached to both %s and %s", first, p.place.Hooks[i])
 		}
 		p.kind = h.Types()[0]
-		f.t.trace.kprobe = f.t.trace.kprobe || h.Kind == kernel.HookKprobe
 	}
 	if len(p.place.Hooks) > 0 {
 		return nil
@@ -123,11 +127,23 @@ func (f *loadFlags) chooseLink(cmd *cobra.Command, p *loadPlan) (err error) {
 			if cmd.Flags().Changed("expr") {
 				p.link = difftest.LinkRaw
 			}
+		default:
+			if f.iface != "" {
+				if p.link, _, err = linkOf(f.iface); err != nil {
+					return err
+				}
+			}
+			if !p.arg.XDP {
+				f.src.iface = cmp.Or(f.iface, anyInterface)
+			}
 		}
 	}
 	p.link, err = f.src.link(p.link)
 	return err
 }
+
+// anyInterface is one that is everywhere, and of which filters are like those for any other with Ethernet.
+const anyInterface = "lo"
 
 // ARPHRD_* of linux/if_arp.h, of interfaces whose packets begin with an Ethernet header, and with that of IP.
 var (
@@ -204,7 +220,7 @@ func (f *loadFlags) passOthers(p *loadPlan, actions *translate.Actions) {
 }
 
 // options are those for loading. A program counts if there is somebody to read the counts, or if that is all that it does.
-func (f *loadFlags) options(r *translate.Result, p *loadPlan) kernel.LoadOptions {
+func (f *loadFlags) options(r *translate.Result, p *loadPlan) (kernel.LoadOptions, error) {
 	opts := kernel.LoadOptions{Type: p.kind, Name: f.name, Licence: f.licence, Log: kernel.LogStats, Count: p.waits || !p.acts}
 	if pass := p.kind.Pass(); p.kind.Acts() && !p.acts {
 		opts.Result = &pass
@@ -216,11 +232,13 @@ func (f *loadFlags) options(r *translate.Result, p *loadPlan) kernel.LoadOptions
 		opts.Log = kernel.LogAll
 	}
 	for _, h := range p.place.Hooks {
-		if h.Kind == kernel.HookFentry || h.Kind == kernel.HookTracepoint {
+		if namesPlace[h.Kind] {
 			opts.AttachTo = h.Where
 		}
 	}
-	return opts
+	var err error
+	opts.Front, err = f.front(p)
+	return opts, err
 }
 
 // matches counts the packets that matched.

@@ -22,7 +22,11 @@ func tell(cmd *cobra.Command, format string, args ...any) {
 
 // load gives the program to the kernel and says what it is there.
 func (f *loadFlags) load(cmd *cobra.Command, in *input, r *translate.Result, p *loadPlan) (*kernel.Filter, error) {
-	filter, err := kernel.Load(r.Program, f.options(r, p))
+	opts, err := f.options(r, p)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := kernel.Load(r.Program, opts)
 	if err != nil {
 		f.printLog(cmd, logOf(err))
 		return nil, refusedProgram(in, r, err)
@@ -46,7 +50,11 @@ func describe(filter *kernel.Filter, r *translate.Result, p *loadPlan) string {
 
 // tryOut has the verifier judge the program, and says what would be done with it.
 func (f *loadFlags) tryOut(cmd *cobra.Command, in *input, r *translate.Result, p *loadPlan) error {
-	filter, err := kernel.Load(r.Program, f.options(r, p))
+	opts, err := f.options(r, p)
+	if err != nil && !errors.Is(err, kernel.ErrUnavailable) {
+		return err
+	}
+	filter, err := kernel.Load(r.Program, opts)
 	told := ""
 	switch {
 	case err == nil:

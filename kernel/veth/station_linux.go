@@ -43,11 +43,14 @@ func (l *Link) Put(p ebpf.Program, at Place, opts kernel.LoadOptions) (*Station,
 	case Socket:
 		opts.Front = guardSocket()
 	case Tracepoint, RawTracepoint:
-		layout, err := kernel.SkbLayout()
+		err := l.Far.Do(func() (err error) {
+			opts.Front, err = kernel.OnlyInterface(far, kernel.PacketArg{})
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		opts.Front, opts.Licence = guardTracepoint(layout, l.Far.Index), "GPL"
+		opts.Licence = "GPL"
 		if at == Tracepoint {
 			opts.AttachTo = hook.Where
 		}
