@@ -1,5 +1,6 @@
 //go:build linux
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "funcdata.h"
 
@@ -15,19 +16,35 @@ TEXT ·callCode(SB), 0, $640-24
 	MOVQ AX, ret+16(FP)
 	RET
 
-// func callOne(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
+// func runSingle(f *Func, pkt *ebpf.Packet) (r0 uint64, err error)
 //
-// Where registers of programs live: regs.go. The code uses no stack.
-TEXT ·callOne(SB), NOSPLIT, $0-40
-	NO_LOCAL_POINTERS
-	MOVQ code+0(FP), AX
-	MOVQ data+8(FP), DI
-	MOVL caplen+16(FP), SI
-	MOVL wirelen+20(FP), DX
-	MOVQ skb+24(FP), R8
-	CALL AX
-	MOVQ AX, ret+32(FP)
-	RET
+// Run of a single body that uses no stack, in as few steps as possible; all else is for runGeneral, which finds the same
+// arguments and returns to the same caller. Where registers of programs live: regs.go.
+TEXT ·runSingle(SB), NOSPLIT|NOFRAME, $0-40
+	MOVQ f+0(FP), AX
+	MOVQ pkt+8(FP), CX
+	MOVQ (Func_single+single_quick)(AX), BX
+	TESTQ BX, BX
+	JZ other
+	TESTQ CX, CX
+	JZ other
+	MOVQ const_packetLen(CX), SI
+	MOVQ SI, DX
+	SUBQ singleBody_least(BX), DX
+	CMPQ DX, singleBody_room(BX)
+	JHI other
+	CMPB singleBody_skb(BX), $0
+	JNE properties
+enter:
+	MOVQ const_packetData(CX), DI
+	MOVL const_packetWireLen(CX), DX
+	JMP singleBody_entry(BX)
+properties:
+	MOVQ const_packetSkb(CX), R8
+	TESTQ R8, R8
+	JNZ enter
+other:
+	JMP ·runGeneral(SB)
 
 // func callOneFramed(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
 //

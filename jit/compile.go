@@ -70,14 +70,20 @@ func newCompiler(p ebpf.Program, facts *ebpf.Facts) *compiler {
 }
 
 // generateOne compiles a program for one packet, whose arguments are in the registers already. ok is false for a program that
-// needs the block of arguments: for a check at run time, or for random numbers.
-func generateOne(p ebpf.Program, facts *ebpf.Facts) (code []byte, ok bool) {
+// needs the block of arguments: for a check at run time, or for random numbers. Code without a frame returns to Go in place
+// of the assembly that jumped to it, and leaves r0 and no error where Go looks for results of assembly.
+func generateOne(p ebpf.Program, facts *ebpf.Facts, framed bool) (code []byte, ok bool) {
 	if _, unproved := facts.Unproved(); unproved || facts.Calls {
 		return nil, false
 	}
 	c := newCompiler(p, facts)
 	c.body()
 	c.bind(c.exit)
+	if !framed {
+		c.store(8, at(rsp, resultR0), rax)
+		c.storeImm(8, at(rsp, resultErr), 0)
+		c.storeImm(8, at(rsp, resultErr+8), 0)
+	}
 	c.ret()
 	code, _ = c.assemble()
 	return code, true

@@ -42,12 +42,17 @@ type args struct {
 //go:noescape
 func callCode(code uintptr, a *args) uint64
 
-// callOne enters generated code that takes one packet, and returns r0. The code uses no stack.
+// runSingle runs the quick single body of f, if there is one and it can take the packet.
+//
+// It looks at all this itself, because a step from Go to assembly costs as much as a small program. Nobody counts the run, nor is
+// the body kept alive by Go: assembly is not preempted, so that the collector cannot have gone through this goroutine's
+// stack between the load of the pointer and the end of the run; and a pointer that Close takes away during a collection is
+// still followed by it, as all pointers are that are overwritten then.
 //
 //go:noescape
-func callOne(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
+func runSingle(f *Func, pkt *ebpf.Packet) (r0 uint64, err error)
 
-// callOneFramed is callOne for code that uses the frame.
+// callOneFramed enters generated code that takes one packet and uses the frame, and returns r0.
 //
 //go:noescape
 func callOneFramed(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.SkBuff) uint64
@@ -117,13 +122,9 @@ func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, ahead asking,
 	return r0, nil
 }
 
-// runOne enters code made by generateOne. skb may be nil for programs that do not look at it.
-func (p *pages) runOne(framed bool, data []byte, wirelen uint32, skb *ebpf.SkBuff) (r0 uint64) {
-	if framed {
-		r0 = callOneFramed(p.entry(), unsafe.SliceData(data), uint32(len(data)), wirelen, skb)
-	} else {
-		r0 = callOne(p.entry(), unsafe.SliceData(data), uint32(len(data)), wirelen, skb)
-	}
+// runFramed enters code made by generateOne that uses the frame. skb may be nil for programs that do not look at it.
+func (p *pages) runFramed(data []byte, wirelen uint32, skb *ebpf.SkBuff) uint64 {
+	r0 := callOneFramed(p.entry(), unsafe.SliceData(data), uint32(len(data)), wirelen, skb)
 	runtime.KeepAlive(p)
 	return r0
 }

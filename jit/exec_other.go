@@ -23,7 +23,9 @@ func (*pages) run(*atomic.Uint64, []byte, []Desc, asking, *ebpf.SkBuff, int, []u
 	return 0, errors.ErrUnsupported
 }
 
-func (*pages) runOne(bool, []byte, uint32, *ebpf.SkBuff) uint64 { return 0 }
+func (*pages) runFramed([]byte, uint32, *ebpf.SkBuff) uint64 { return 0 }
+
+func runSingle(f *Func, pkt *ebpf.Packet) (uint64, error) { return runGeneral(f, pkt) }
 
 func (*pages) runVector([]byte, []Desc, asking, []uint32) int { return 0 }
 

@@ -19,7 +19,6 @@ type Func struct {
 	starts []int
 	skb    bool // the program looks at the properties of a packet
 	batch  int  // packets per entry into generated code
-	least  int  // bytes that a packet must have
 	seed   atomic.Uint64
 	why    error
 
@@ -90,8 +89,7 @@ func compile(p ebpf.Program, abi ebpf.ABI, least int32) (*Func, error) {
 	f := newFunc(p, facts)
 	f.code, f.starts = sealed, starts
 	f.vectors.make = vectorMaker(p, facts, abi)
-	f.single.make = singleMaker(p, facts)
-	f.least = int(least)
+	f.single.make = singleMaker(p, facts, int(least))
 	f.cleanup = runtime.AddCleanup(f, (*pages).free, sealed)
 	return f, nil
 }
@@ -184,21 +182,16 @@ func (f *Func) release() {
 // of the packet are not looked at by machine code: it asks the processor for its number and makes its own random numbers.
 // A nil packet is an empty one.
 func (f *Func) Run(pkt *ebpf.Packet) (uint64, error) {
-	if body := f.single.body.Load(); body != nil && f.fits(pkt) {
-		r0 := body.code.runOne(body.framed, pkt.Data, pkt.WireLen, pkt.Skb)
-		runtime.KeepAlive(body)
-		return r0, nil
-	}
-	return f.runGeneral(pkt)
-}
-
-// fits reports whether the single body can take a packet.
-func (f *Func) fits(pkt *ebpf.Packet) bool {
-	return pkt != nil && len(pkt.Data) >= f.least && uint64(len(pkt.Data)) <= math.MaxUint32 && (pkt.Skb != nil || !f.skb)
+	return runSingle(f, pkt)
 }
 
 // runGeneral is Run for any packet, any program, and the first time.
-func (f *Func) runGeneral(pkt *ebpf.Packet) (uint64, error) {
+func runGeneral(f *Func, pkt *ebpf.Packet) (uint64, error) {
+	if body := f.single.body.Load(); body != nil && body.framed && body.fits(pkt) {
+		r0 := body.code.runFramed(pkt.Data, pkt.WireLen, pkt.Skb)
+		runtime.KeepAlive(body)
+		return r0, nil
+	}
 	if pkt == nil {
 		pkt = &ebpf.Packet{}
 	}

@@ -46,6 +46,20 @@ const (
 	argAskLast = 96 // to the last one at which a step of that can begin; then scratch
 )
 
+// An ebpf.Packet, as runSingle finds it.
+const (
+	packetData    = 0
+	packetLen     = 8
+	packetWireLen = 24
+	packetSkb     = 32
+)
+
+// Where Go looks for the results of runSingle, seen from the code that it jumps to: behind the return address and two arguments.
+const (
+	resultR0  = 24
+	resultErr = 32
+)
+
 // badDesc is the fault of a descriptor that leaves the buffer.
 const badDesc = -1
 

@@ -31,6 +31,12 @@ func TestArgumentsAreWhereTheCodeLooks(t *testing.T) {
 	} {
 		require.Equal(t, uintptr(want), got)
 	}
+	var pkt ebpf.Packet
+	require.Equal(t, uintptr(packetData), unsafe.Offsetof(pkt.Data))
+	require.Equal(t, uintptr(packetLen), unsafe.Offsetof(pkt.Data)+unsafe.Sizeof(uintptr(0)))
+	require.Equal(t, uintptr(packetWireLen), unsafe.Offsetof(pkt.WireLen))
+	require.Equal(t, uintptr(packetSkb), unsafe.Offsetof(pkt.Skb))
+	require.Equal(t, unsafe.Sizeof(uintptr(0)), unsafe.Sizeof(Func{}.single.quick), "it is a pointer and nothing else")
 	var d Desc
 	require.Equal(t, uintptr(descOff), unsafe.Offsetof(d.Off))
 	require.Equal(t, uintptr(descCapLen), unsafe.Offsetof(d.CapLen))

@@ -1,6 +1,7 @@
 package jit
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -16,22 +17,34 @@ type single struct {
 	make func() (*singleBody, error) // nil where there is no machine code, or none of this kind
 	once sync.Once
 	body atomic.Pointer[singleBody]
+	// quick is the same if it uses no stack: runSingle takes it.
+	quick atomic.Pointer[singleBody]
 
-	mu     sync.Mutex // for closed, and body while it is made
+	mu     sync.Mutex // for closed, and the pointers while the body is made
 	closed bool
 }
 
 // singleBody is machine code in pages of its own.
 type singleBody struct {
 	code   *pages
-	framed bool // it uses the frame
+	entry  uintptr // where they begin
+	least  int     // bytes that a packet must have
+	room   uint64  // and how many more it may have
+	skb    bool    // the program looks at the properties of a packet
+	framed bool    // it uses the frame
+}
+
+// fits reports whether the body can take a packet.
+func (b *singleBody) fits(pkt *ebpf.Packet) bool {
+	return pkt != nil && uint64(len(pkt.Data)-b.least) <= b.room && (pkt.Skb != nil || !b.skb)
 }
 
 // singleMaker remembers what a single body is made of.
-func singleMaker(p ebpf.Program, facts *ebpf.Facts) func() (*singleBody, error) {
+func singleMaker(p ebpf.Program, facts *ebpf.Facts, least int) func() (*singleBody, error) {
 	p = append(ebpf.Program(nil), p...)
 	return func() (*singleBody, error) {
-		code, ok := generateOne(p, facts)
+		framed := facts.Stack > 0 || divides(p)
+		code, ok := generateOne(p, facts, framed)
 		if !ok {
 			return nil, nil
 		}
@@ -39,7 +52,10 @@ func singleMaker(p ebpf.Program, facts *ebpf.Facts) func() (*singleBody, error) 
 		if err != nil {
 			return nil, err
 		}
-		body := &singleBody{code: sealed, framed: facts.Stack > 0 || divides(p)}
+		body := &singleBody{
+			code: sealed, entry: sealed.entry(), least: least, room: math.MaxUint32 - uint64(least),
+			skb: usesSkb(facts), framed: framed,
+		}
 		runtime.AddCleanup(body, (*pages).free, sealed)
 		return body, nil
 	}
@@ -66,6 +82,9 @@ func (s *single) ready() {
 		defer s.mu.Unlock()
 		if err == nil && !s.closed {
 			s.body.Store(body)
+			if body != nil && !body.framed {
+				s.quick.Store(body)
+			}
 		}
 	})
 }
@@ -76,4 +95,5 @@ func (s *single) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.body.Store(nil)
+	s.quick.Store(nil)
 }

@@ -43,6 +43,15 @@ func (s *benchSet) packet(i int, pkt *cbpf.Packet) {
 	}
 }
 
+// extended is packet for extended programs.
+func (s *benchSet) extended(i int, pkt *ebpf.Packet) {
+	d := &s.descs[i]
+	pkt.Data, pkt.WireLen = s.buf[d.Off:d.Off+d.CapLen], d.WireLen
+	if s.skbs != nil {
+		pkt.Skb = &s.skbs[i]
+	}
+}
+
 // ready makes room for the verdicts on packets of the link type and, if properties are wanted, lays these out.
 func (s *benchSet) ready(link difftest.LinkType, properties bool) {
 	s.link, s.meta = link, difftest.MetaFor(link, nil)
