@@ -42,15 +42,21 @@ func reuse(g *graph) {
 // recent holds the values that were defined last, the newest at the end.
 type recent []value
 
-// with returns r and a newer value. Where there are too many, the oldest that is not long in the making is forgotten. It may
-// change r.
+// with returns r and a newer value. Where there are too many, the oldest that is easily made again is forgotten. It may change r.
 func (r recent) with(g *graph, v value) recent {
 	if len(r) >= maxKept {
-		oldest := max(0, slices.IndexFunc(r, func(v value) bool { return !g.isPayOff(v) }))
+		oldest := slices.IndexFunc(r, g.easilyMade)
+		if oldest < 0 {
+			oldest = max(0, slices.IndexFunc(r, func(v value) bool { return !g.isPayOff(v) }))
+		}
 		r = slices.Delete(r, oldest, oldest+1)
 	}
 	return append(r, v)
 }
+
+// easilyMade: the offset of the payload takes long, and to the verifier an address that is made again is another one, of which no
+// guard has told it anything. The addresses of which one still tells, maxExtents at most, are the newest ones.
+func (g *graph) easilyMade(v value) bool { return g.exprs[v].kind != exprPtr && !g.isPayOff(v) }
 
 func (g *graph) isPayOff(v value) bool {
 	return g.exprs[v].kind == exprProperty && cbpf.Ext(g.exprs[v].k) == cbpf.ExtPayOff
