@@ -25,6 +25,7 @@ type Builder struct {
 	targets []Label // of each instruction: the label that it jumps to, or noLabel
 	origins []int   // of each instruction: the value of Origin when it was emitted
 	places  []int   // of each label: index of the instruction that it stands before, or unplaced
+	starts  []int   // of each instruction: its first slot, once Program has found out
 	origin  int
 }
 
@@ -71,6 +72,7 @@ func (b *Builder) Program() (p Program, origins []int, err error) {
 		}
 	}
 	far, starts := b.relax()
+	b.starts = starts
 	if n := starts[len(b.insns)]; n > MaxInsns {
 		return nil, nil, fault(ReasonTooLong, -1, "%d instructions, %d is the most", n, MaxInsns)
 	}
@@ -87,6 +89,15 @@ func (b *Builder) Program() (p Program, origins []int, err error) {
 		}
 	}
 	return p, origins, nil
+}
+
+// Slot is where Program has put the label: the slot that it stands before, which may be the one behind the last. It is -1 for a
+// label that was not placed, and before Program has made the program.
+func (b *Builder) Slot(l Label) int {
+	if b.starts == nil || b.places[l] == unplaced {
+		return -1
+	}
+	return b.starts[b.places[l]]
 }
 
 // relax finds out which jumps need the long form, and where each instruction begins. It starts with all jumps short and

@@ -25,3 +25,22 @@ func TestJumpsReachWhatGrows(t *testing.T) {
 		require.Equal(t, 5001, target)
 	}
 }
+
+// Slot tells where the labels are, behind jumps that became longer too.
+func TestBuilderSlot(t *testing.T) {
+	var b Builder
+	first, far, never := b.NewLabel(), b.NewLabel(), b.NewLabel()
+	require.Equal(t, -1, b.Slot(first))
+	b.Place(first)
+	b.Branch(JEq.Imm(R0, 1), far)
+	for range 40_000 {
+		b.Emit(Mov.Imm(R0, 0))
+	}
+	b.Place(far)
+	p, _, err := b.Program()
+	require.NoError(t, err)
+	require.Equal(t, 0, b.Slot(first))
+	require.Equal(t, len(p), b.Slot(far))
+	require.Equal(t, 40_003, len(p))
+	require.Equal(t, -1, b.Slot(never))
+}

@@ -5,14 +5,22 @@ import "encoding/binary"
 // pathSteps bounds what is followed path by path.
 const pathSteps = 1 << 18
 
-// checkPaths is Check that follows paths one by one, as the kernel's verifier does: none that comparisons of known numbers
+// Effort is about what it costs the verifier to follow all paths of p, as in [Demands]: the instructions, and the paths that wait
+// to be followed at one time. ok is false if those are most instructions or more, or p is not sound on each path. The work
+// grows with most, whatever p.
+func Effort(p Program, abi ABI, most int) (insns, aside int, ok bool) {
+	facts, e := checkPaths(p, abi, most)
+	return e.steps, e.aside, facts != nil
+}
+
+// checkPaths is Check that follows paths one by one, no more than so many instructions on them, as the kernel's verifier does: none that comparisons of known numbers
 // rule out, and none again that comes to a comparison or to the target of a jump knowing what another one knew there of the
 // registers that still matter. So it takes some programs that Check refuses, and has each access proved that is proved on every
 // path that gets there. facts is nil for a program that it does not take, or with an access that is not proved.
 //
 // effort is about what it costs the verifier, which looks for known states less often, and does not compare what it finds not to
 // matter.
-func checkPaths(p Program, abi ABI) (facts *Facts, e effort) {
+func checkPaths(p Program, abi ABI, most int) (facts *Facts, e effort) {
 	e.complete = true
 	if int(abi) >= len(abiInfos) || len(p) == 0 {
 		return nil, e
@@ -21,17 +29,17 @@ func checkPaths(p Program, abi ABI) (facts *Facts, e effort) {
 	if c.structure() != nil {
 		return nil, e
 	}
-	w := walker{checker: c, access: make([]Memory, len(p)), known: make([]map[string]bool, len(p)), live: liveness(p, abi), sound: true}
+	w := walker{checker: c, access: make([]Memory, len(p)), known: make([]map[string]bool, len(p)), live: liveness(p, abi), sound: true, most: most}
 	w.findPrunePoints()
 	w.waiting = []fork{{0, c.cur}}
-	for len(w.waiting) > 0 && w.sound && w.steps < pathSteps {
+	for len(w.waiting) > 0 && w.sound && w.steps < w.most {
 		last := len(w.waiting) - 1
 		at := w.waiting[last]
 		w.waiting = w.waiting[:last]
 		c.cur = at.state
 		w.follow(at.pc)
 	}
-	e = effort{w.steps, w.aside, w.steps < pathSteps}
+	e = effort{w.steps, w.aside, w.steps < w.most}
 	if !w.sound || !e.complete {
 		return nil, e
 	}
@@ -58,6 +66,7 @@ type walker struct {
 	access  []Memory // of the instructions that were passed
 	steps   int
 	aside   int
+	most    int  // of them
 	sound   bool // nothing wrong was found yet
 }
 
@@ -83,7 +92,7 @@ func (w *walker) findPrunePoints() {
 
 // follow follows a path to its end, or to where it goes on as another one did.
 func (w *walker) follow(pc int) {
-	for w.cur != nil && w.steps < pathSteps {
+	for w.cur != nil && w.steps < w.most {
 		if known := w.known[pc]; known != nil {
 			key := w.cur.key(w.live[pc])
 			if known[key] {

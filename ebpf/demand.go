@@ -61,7 +61,7 @@ func DemandsOf(p Program, abi ABI) (*Demands, error) {
 // soundness is Check for programs of which it is enough that they are sound on every path by itself.
 func soundness(p Program, abi ABI) (*Facts, effort, error) {
 	facts, err := Check(p, abi)
-	byPath, e := checkPaths(p, abi)
+	byPath, e := checkPaths(p, abi, pathSteps)
 	if byPath != nil {
 		return byPath, e, nil
 	}

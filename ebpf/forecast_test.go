@@ -196,3 +196,17 @@ func FuzzForetell(f *testing.F) {
 		}
 	})
 }
+
+// Effort counts no further than it is told to, and takes no program that is not sound.
+func TestEffort(t *testing.T) {
+	p := assembled(t, twoWays)
+	d, err := DemandsOf(p, Socket)
+	require.NoError(t, err)
+	insns, aside, ok := Effort(p, Socket, d.Expected+1)
+	require.True(t, ok)
+	require.Equal(t, []int{d.Expected, d.Aside}, []int{insns, aside})
+	_, _, ok = Effort(p, Socket, d.Expected)
+	require.False(t, ok)
+	_, _, ok = Effort(p[:len(p)-1], Socket, 1000)
+	require.False(t, ok)
+}
