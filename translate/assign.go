@@ -51,9 +51,6 @@ func (a *assembler) opaque(in *vinsn) error {
 func (a *assembler) plain(in *vinsn) {
 	ins := in.ins
 	var keep int16 // where the result has to go
-	if in.src != noReg {
-		ins.Src = a.read(in.src, 1)
-	}
 	if in.dst != noReg {
 		h, onStack := a.home(in.dst)
 		ins.Dst = h.reg
@@ -66,6 +63,13 @@ func (a *assembler) plain(in *vinsn) {
 				keep = h.slot
 			}
 		}
+	}
+	if in.src != noReg {
+		ins.Src = a.read(in.src, 1)
+	}
+	if in.ins.Op.Info().Form == ebpf.FormLoad {
+		ins.Src = a.baseFor(ins.Src)
+		a.loaded(ins.Dst)
 	}
 	switch {
 	case in.to != noLabel:
@@ -82,6 +86,25 @@ func (a *assembler) plain(in *vinsn) {
 
 // forget lets go of the copies.
 func (a *assembler) forget() { a.held = [2]vreg{noReg, noReg} }
+
+// baseFor returns a register for the address of a load: that itself, or a copy. Nothing is in the other one over a load.
+func (a *assembler) baseFor(r ebpf.Register) ebpf.Register {
+	if a.bases == 0 || a.bases.has(r) {
+		return r
+	}
+	copied := a.lostByLoads.lowest()
+	a.b.Emit(ebpf.Mov.Reg(copied, r))
+	return copied
+}
+
+// loaded lets go of the copies that a load into a register may destroy.
+func (a *assembler) loaded(into ebpf.Register) {
+	for i, r := range a.spare {
+		if r != into && a.lostByLoads.has(r) {
+			a.held[i] = noReg
+		}
+	}
+}
 
 // isNothing recognises a move of a register to itself. The upper halves of registers are 0 already.
 func isNothing(ins ebpf.Instruction) bool {
@@ -106,6 +129,7 @@ func (a *assembler) read(v vreg, spare int) ebpf.Register {
 	}
 	if a.held[spare] != v {
 		a.b.Emit(ebpf.Load(8, a.spare[spare], ebpf.R10, h.slot))
+		a.loaded(a.spare[spare])
 		a.held[spare] = v
 	}
 	return a.spare[spare]

@@ -47,6 +47,9 @@ type hook struct {
 	place func(k uint32) (off uint32, ok bool)
 	// paged says that bytes may be there which are not to be seen: then a guard decides nothing, and the slow twin does.
 	paged bool
+	// packetOnly says that sums of 2^31 and more are outside of the packet. Elsewhere they may lie in the LL or NET window, which
+	// a guard cannot decide: then the slow twin does.
+	packetOnly bool
 	// ownIndexed says that the target has its own way to load from X+k, which ends the program on a miss.
 	ownIndexed bool
 	// shift is the place of the program's packets in those of the hook. Where it is negative, so many bytes in front of the

@@ -24,6 +24,7 @@ type emitter struct {
 	actions    *Actions    // what to return instead of the verdict; nil for the verdict
 	taken      int         // bytes of stack that others use, from the top
 	forget     bool        // see forget.go
+	doubtful   bool        // the verifier may not come to an end: see follows
 	newZero    func()      // there, for snippets: makes the zero in regZero, which they do not keep
 	crowded    bool        // see goUnless
 }

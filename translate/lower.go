@@ -21,8 +21,12 @@ type layout struct {
 	whole bool
 	// pinned are the registers that hold the same from beginning to end.
 	pinned registerSet
-	// stack is how far below the frame pointer the target uses the stack itself, as an offset.
+	// lostByLoads are registers that whoever replaces loads may destroy there, and bases those that the address of a load may be
+	// in then; 0 for all.
+	lostByLoads, bases registerSet
+	// stack is how far below the frame pointer the target uses the stack itself, as an offset; most is where it ends, in bytes.
 	stack int16
+	most  int
 	// miss is where guards go.
 	miss ebpf.Label
 }
@@ -309,9 +313,9 @@ func (l *lowerer) ret(v value) {
 			return nil
 		}
 	} else {
-		l.put(ebpf.Mov.Reg32(0, 0), machine(l.regA), vreg(v))
+		l.put(ebpf.Mov.Reg32(0, 0), machine(l.regResult), vreg(v))
 		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
-			e.returnsA()
+			e.exit()
 			return nil
 		}
 	}

@@ -75,6 +75,7 @@ func (l *lowerer) loadBytes(v value, e *expr) {
 	}
 	dst := vreg(v)
 	l.put(ebpf.Load(int(e.size), 0, 0, int16(off)), dst, base)
+	l.code[len(l.code)-1].lost = l.lostByLoads
 	if e.size > 1 && !l.whole && !l.raw[v] {
 		l.put(ebpf.ToBE(0, int32(8*e.size)), dst, noReg)
 	}

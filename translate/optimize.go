@@ -29,12 +29,13 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	h.ahead = e.search.payOff
 	g := buildGraph(e.prog, h)
 	g.optimize(level)
-	if e.forget && g.visits() > mostVisits {
-		return false, nil
-	}
-	twin := g.far || h.paged
+	e.doubtful = e.forget && g.visits() > mostVisits
+	twin := g.far && !h.packetOnly || h.paged
 	at := target.layout(e.prog, twin)
 	at.miss = e.drop
+	if at.most == 0 {
+		at.most = ebpf.StackSize
+	}
 	if e.search.any() {
 		at.stack = min(at.stack, searchStack)
 	}
@@ -49,8 +50,9 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	if !needs.entry {
 		at.pinned &^= setOf(e.regCtx)
 	}
-	homes, spare := allot(code, vregs, allRegisters&^at.pinned, at.stack)
-	if homes.stack() > ebpf.StackSize {
+	code, homes, spare := allot(code, vregs, &at)
+	if homes.stack() > at.most {
+		e.dropped, e.dropPlaced = false, false
 		return false, nil
 	}
 	e.b.Origin(NoPC)
@@ -81,6 +83,16 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 // mostVisits is how many instructions of a graph, on all paths together, the verifier is sure to follow, and the plain
 // translation behind them too: each becomes three at most, but for those that the target emits by itself.
 const mostVisits = verifierInsns / 32
+
+// follows reports whether the verifier comes to an end with an optimised program that has more paths than it is sure to
+// follow: because it leaves a path where it knows what it knew there on another one. That is seen from the program.
+func follows(p ebpf.Program, abi ebpf.ABI) bool {
+	_, aside, ok := ebpf.Effort(p, abi, min(mostVisits, visitsEach*len(p)))
+	return ok && aside <= asideMost/4
+}
+
+// visitsEach is how often each instruction may be followed in the mean, so that no time is lost with what is hopeless anyhow.
+const visitsEach = 16
 
 // visits counts the instructions on all paths together, each path by itself.
 func (g *graph) visits() (n int) {
@@ -133,20 +145,3 @@ const plainStack = loadSlot
 
 // allRegisters are those that a program may use as it likes.
 var allRegisters = setOf(ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3, ebpf.R4, ebpf.R5, ebpf.R6, ebpf.R7, ebpf.R8, ebpf.R9)
-
-// allot gives out registers. Where there are too few, two are kept back for what then lives on the stack.
-func allot(code []vinsn, vregs int, pool registerSet, top int16) (homes *allocation, spare [2]ebpf.Register) {
-	homes = allocate(code, vregs, pool, top)
-	if len(homes.slots) == 0 {
-		return homes, spare
-	}
-	kept := 0
-	for r := ebpf.R9; r > ebpf.R0 && kept < len(spare); r-- {
-		if pool.has(r) {
-			spare[kept] = r
-			pool &^= setOf(r)
-			kept++
-		}
-	}
-	return allocate(code, vregs, pool, top), spare
-}

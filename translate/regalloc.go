@@ -12,6 +12,7 @@ import (
 type interval struct {
 	v          vreg
 	start, end int
+	base       bool // some load goes by it
 	hint       vreg // whose register, or which, would spare a move; noReg where none
 	heir       vreg // what it is moved to, which had better live in the same register
 }
@@ -24,14 +25,15 @@ type home struct {
 
 // allocation gives the virtual registers homes by linear scan (Poletto and Sarkar, 1999).
 type allocation struct {
-	homes  []home
-	pool   registerSet
-	lostAt []lostAt // in order of their places
-	active []interval
-	free   registerSet
-	slots  []int      // of each place on the stack: until where it is taken
-	top    int16      // the places on the stack lie below it
-	all    []interval // by virtual register
+	*layout
+	homes   []home
+	pool    registerSet
+	recipes []recipe // of what may be without a home, since it is made easily; nil: of nothing
+	lostAt  []lostAt // in order of their places
+	active  []interval
+	free    registerSet
+	slots   []int      // of each place on the stack: until where it is taken
+	all     []interval // by virtual register
 }
 
 // lostAt says that an instruction destroys registers.
@@ -40,9 +42,45 @@ type lostAt struct {
 	lost registerSet
 }
 
-// allocate gives out the registers of pool, and places on the stack below top for what finds none.
-func allocate(code []vinsn, vregs int, pool registerSet, top int16) *allocation {
-	a := &allocation{homes: make([]home, vregs), pool: pool, free: pool, top: top}
+// allot gives out registers. What finds none is made anew where it is read, if that can be done; for what then lives on the
+// stack two registers are kept back. It returns the code as that makes it.
+func allot(code []vinsn, vregs int, at *layout) (out []vinsn, homes *allocation, spare [2]ebpf.Register) {
+	pool := allRegisters &^ at.pinned
+	homes = allocate(code, vregs, pool, nil, at)
+	if len(homes.slots) == 0 {
+		return code, homes, spare
+	}
+	code, vregs = separate(code)
+	homes = allocate(code, vregs, pool, nil, at)
+	made := remaker{made: make([]uint8, vregs)}
+	for again := true; again && len(homes.slots) > 0; {
+		made.recipes = recipes(code, len(made.made), at.pinned)
+		made.forgetMade()
+		homes = allocate(code, len(made.made), pool, made.recipes, at)
+		code, again = made.remake(code, homes)
+	}
+	if len(homes.slots) == 0 {
+		return code, homes, spare
+	}
+	spare = spares(pool, at.lostByLoads)
+	return code, allocate(code, len(made.made), pool&^setOf(spare[:]...), nil, at), spare
+}
+
+// spares chooses two registers of the pool: first, for what is read only, one that is good for little else.
+func spares(pool, poor registerSet) (spare [2]ebpf.Register) {
+	if poor != 0 {
+		spare[1] = poor.lowest()
+		spare[0] = (pool &^ poor).highest()
+		return spare
+	}
+	spare[0] = pool.highest()
+	spare[1] = (pool &^ setOf(spare[0])).highest()
+	return spare
+}
+
+// allocate gives out the registers of pool, and places on the stack for what finds none.
+func allocate(code []vinsn, vregs int, pool registerSet, recipes []recipe, at *layout) *allocation {
+	a := &allocation{layout: at, homes: make([]home, vregs), pool: pool, free: pool, recipes: recipes}
 	for i := range code {
 		if code[i].lost != 0 {
 			a.lostAt = append(a.lostAt, lostAt{i, code[i].lost})
@@ -66,6 +104,9 @@ func intervals(code []vinsn, vregs int) []interval {
 		in, read := &code[i], 2*i
 		if in.kind == vOpaque {
 			read++ // what the target emits may destroy one register before it reads another
+		}
+		if in.kind == vPlain && in.src >= 0 && in.ins.Op.Info().Form == ebpf.FormLoad {
+			all[in.src].base = true
 		}
 		in.operands(func(v vreg) {
 			if v >= 0 {
@@ -112,7 +153,7 @@ func hints(in *vinsn, all []interval) {
 				note(m.dst, m.src)
 			}
 		}
-	case in.kind == vPlain && in.src != noReg && in.ins.Op.Info().ALU == ebpf.Mov && in.ins.Op.Info().Form == ebpf.FormALUReg:
+	case in.copies():
 		note(in.dst, in.src)
 	}
 }
@@ -137,7 +178,7 @@ func (a *allocation) place(iv interval) {
 		a.active = append(a.active, iv)
 		return
 	}
-	if i := a.longest(allowed); i >= 0 && a.active[i].end > iv.end {
+	if i := a.victim(iv, allowed); i >= 0 {
 		other := a.active[i]
 		a.homes[iv.v].reg = a.homes[other.v].reg
 		a.homes[other.v] = home{slot: a.slot(other)}
@@ -157,6 +198,9 @@ func (a *allocation) pick(iv interval, among registerSet) (r ebpf.Register, ok b
 		if both := among &^ a.lostIn(a.all[iv.heir]); both != 0 {
 			among = both
 		}
+	}
+	if iv.base && among&a.bases != 0 {
+		among &= a.bases
 	}
 	if fixed, ok := iv.hint.fixed(); ok && among.has(fixed) {
 		return fixed, true
@@ -181,15 +225,26 @@ func (a *allocation) lostIn(iv interval) (lost registerSet) {
 	return lost
 }
 
-// longest is the active interval that ends last, of those in allowed registers; -1 where there is none.
-func (a *allocation) longest(allowed registerSet) int {
-	best := -1
-	for i, iv := range a.active {
-		if allowed.has(a.homes[iv.v].reg) && (best < 0 || iv.end > a.active[best].end) {
-			best = i
+// victim is the active interval, of those in allowed registers, that had better have no register than iv; -1 where there is
+// none. That is one that can be made anew, and among those the one that ends last.
+func (a *allocation) victim(iv interval, allowed registerSet) int {
+	best, worst := -1, iv
+	for i, other := range a.active {
+		if allowed.has(a.homes[other.v].reg) && a.poorer(other, worst) {
+			best, worst = i, other
 		}
 	}
 	return best
+}
+
+// poorer reports whether x had better have no register than y.
+func (a *allocation) poorer(x, y interval) bool {
+	if a.recipes != nil {
+		if made := a.recipes[x.v] != nil; made != (a.recipes[y.v] != nil) {
+			return made
+		}
+	}
+	return x.end > y.end
 }
 
 // slot finds eight bytes of the stack for the whole of an interval.
@@ -197,11 +252,11 @@ func (a *allocation) slot(iv interval) int16 {
 	for i, until := range a.slots {
 		if until < iv.start {
 			a.slots[i] = iv.end
-			return a.top - 8*int16(i+1)
+			return a.layout.stack - 8*int16(i+1)
 		}
 	}
 	a.slots = append(a.slots, iv.end)
-	return a.top - 8*int16(len(a.slots))
+	return a.layout.stack - 8*int16(len(a.slots))
 }
 
 // stack is how far below the frame pointer the homes reach, in bytes.
@@ -209,5 +264,5 @@ func (a *allocation) stack() int {
 	if len(a.slots) == 0 {
 		return 0
 	}
-	return 8*len(a.slots) - int(a.top)
+	return 8*len(a.slots) - int(a.layout.stack)
 }

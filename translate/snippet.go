@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
@@ -26,6 +27,9 @@ type SnippetOptions struct {
 	// packet.
 	Windows bool
 	NetOff  uint16
+	// Optimize is the level of optimisation, as in Options. Above 0 there are no scratch words, whose values live in registers;
+	// for what finds none, there are places of 8 bytes among the 64 below StackOffset.
+	Optimize int
 }
 
 // SnippetResult is a filter without a beginning and an end, to be put into a program. It calls no functions, and uses no more than
@@ -69,7 +73,7 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	behind := b.NewLabel()
 	e.taken, e.leave = opts.StackOffset, &behind
 	e.forget, e.newZero = e.paths.visits > snippetFollows, func() { a.newZero(e) }
-	if err := e.emit(); err != nil {
+	if err := e.translate(opts.Optimize); err != nil {
 		return nil, err
 	}
 	if e.stack > ebpf.StackSize {
@@ -81,12 +85,26 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.doubtful && !follows(opts.around(slots), ebpf.XDP) {
+		opts.Optimize = 0
+		return Snippet(p, opts)
+	}
 	s := &SnippetResult{Program: slots, PCs: origins, NoMatch: -1}
 	if e.dropped {
-		s.NoMatch = len(slots) - dropSlots
+		s.NoMatch = b.Slot(e.drop)
 	}
 	s.Stats = Stats{Classic: len(p), Dead: len(p) - e.paths.live(), Slots: len(slots), Stack: e.stack}
 	return s, nil
+}
+
+// around puts a snippet into a program for XDP.
+func (o *SnippetOptions) around(snippet ebpf.Program) ebpf.Program {
+	const ctx = ebpf.R1
+	first := ebpf.Program{ebpf.Load(4, o.PacketStart, ctx, ebpf.XDPData), ebpf.Load(4, o.PacketEnd, ctx, ebpf.XDPDataEnd)}
+	if o.PacketStart == ctx {
+		slices.Reverse(first)
+	}
+	return slices.Concat(first, snippet, ebpf.Program{ebpf.Mov.Reg(ebpf.R0, o.Result), ebpf.Return()})
 }
 
 // Blocks returns the first slots of all blocks in their order: control comes to a block by its first slot only, and leaves it
@@ -110,9 +128,6 @@ func (s *SnippetResult) Blocks() []int {
 
 // snippetFollows is how many classic instructions of a snippet the verifier is sure to follow, besides the program around it.
 const snippetFollows = verifierInsns / 32
-
-// dropSlots is the length of the common end with verdict 0, which stands last.
-const dropSlots = 2
 
 // check says what makes no sense.
 func (o *SnippetOptions) check() error {
@@ -254,3 +269,29 @@ func (s *pointers) length(e *emitter, dst ebpf.Register) {
 func (s *pointers) property(*emitter, ebpf.Register, cbpf.Ext) bool { return false }
 
 func (s *pointers) hatype() (uint16, bool) { return 0, false }
+
+func (s *pointers) hook() *hook {
+	return &hook{
+		ends:       s.ends,
+		place:      func(k uint32) (uint32, bool) { return s.place(k), true },
+		packetOnly: !s.Windows,
+		byAddress:  true,
+		most:       maxOffset,
+		hatype:     s.hatype,
+	}
+}
+
+func (s *pointers) layout(_ cbpf.Program, twin bool) layout {
+	at := layout{
+		data: s.PacketStart, limit: s.PacketEnd, byAddress: true, lengthByLimit: true,
+		pinned:      allRegisters &^ setOf(s.Working[:]...) &^ (setOf(s.Result) &^ setOf(s.PacketStart, s.PacketEnd)),
+		lostByLoads: setOf(s.Working[0]),
+		bases:       setOf(s.PacketStart, s.Working[0], s.Working[3]),
+		stack:       -int16((s.StackOffset + 7) &^ 7),
+	}
+	at.most = s.StackOffset + 4*cbpf.ScratchWords
+	if twin { // which has the scratch words there
+		at.stack, at.most = at.stack-4*cbpf.ScratchWords, at.most+4*cbpf.ScratchWords
+	}
+	return at
+}

@@ -1,7 +1,9 @@
 package translate_test
 
 import (
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -11,48 +13,175 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// forSnippets are options with which a snippet can be put between the parts of snippetProgram.
+// randomOptions draws registers and a part of the stack for a snippet.
+func randomOptions(r *rand.Rand, level int) translate.SnippetOptions {
+	regs := r.Perm(int(ebpf.R10))
+	o := translate.SnippetOptions{
+		PacketStart: ebpf.Register(regs[0]), PacketEnd: ebpf.Register(regs[1]),
+		Result:      ebpf.Register(regs[r.IntN(8)]),
+		StackOffset: -lengthSlot + 4*r.IntN(60),
+		Windows:     r.IntN(3) == 0, NetOff: 14,
+		Optimize: level,
+	}
+	for i := range o.Working {
+		o.Working[i] = ebpf.Register(regs[2+i])
+	}
+	return o
+}
+
+// Places on the stack that belong to the program around a snippet: for the address and the length of the packet.
+const (
+	startSlot  = -8
+	lengthSlot = -16
+)
+
+// around puts a snippet into a program that is entered with data in r1 and its length in r2. It returns what the snippet has left in
+// all 64 bits of Result; or -1 if something has changed that does not belong to the snippet.
+func around(t *testing.T, s *translate.SnippetResult, o translate.SnippetOptions) ebpf.Program {
+	var b ebpf.Builder
+	b.Emit(ebpf.Store(8, ebpf.R10, startSlot, ebpf.R1), ebpf.Store(8, ebpf.R10, lengthSlot, ebpf.R2))
+	free := slices.DeleteFunc(slices.Clone(o.Working[:]), func(r ebpf.Register) bool { return r == o.Result })
+	end := func(r, length ebpf.Register) {
+		b.Emit(ebpf.Load(8, r, ebpf.R10, startSlot), ebpf.Load(8, length, ebpf.R10, lengthSlot), ebpf.Add.Reg(r, length))
+	}
+	end(o.PacketEnd, free[0])
+	b.Emit(ebpf.Load(8, o.PacketStart, ebpf.R10, startSlot))
+	others := slices.DeleteFunc(registersTo(ebpf.R9), func(r ebpf.Register) bool {
+		return slices.Contains(o.Working[:], r) || r == o.Result || r == o.PacketStart || r == o.PacketEnd
+	})
+	for _, r := range others {
+		b.Emit(ebpf.Mov.Imm(r, 1000+int32(r)))
+	}
+	b.Emit(s.Program...)
+
+	changed := b.NewLabel()
+	for _, r := range others {
+		b.Branch(ebpf.JNe.Imm(r, 1000+int32(r)), changed)
+	}
+	if o.Result != o.PacketStart {
+		b.Emit(ebpf.Load(8, free[0], ebpf.R10, startSlot))
+		b.Branch(ebpf.JNe.Reg(free[0], o.PacketStart), changed)
+	}
+	if o.Result != o.PacketEnd {
+		end(free[0], free[1])
+		b.Branch(ebpf.JNe.Reg(free[0], o.PacketEnd), changed)
+	}
+	b.Emit(ebpf.Mov.Reg(ebpf.R0, o.Result), ebpf.Return())
+	b.Place(changed)
+	b.Emit(ebpf.Mov.Imm(ebpf.R0, -1), ebpf.Return())
+	p, _, err := b.Program()
+	require.NoError(t, err)
+	return p
+}
+
+// registersTo are the registers up to one.
+func registersTo(last ebpf.Register) (all []ebpf.Register) {
+	for r := ebpf.R0; r <= last; r++ {
+		all = append(all, r)
+	}
+	return all
+}
+
+// requireKept demands that a snippet writes nothing but what is its own, calls nothing, and does not end the program.
+func requireKept(t *testing.T, s *translate.SnippetResult, o translate.SnippetOptions) {
+	own := append(slices.Clone(o.Working[:]), o.Result)
+	stack := 64
+	if o.Windows && o.Optimize > 0 {
+		stack = 128
+	}
+	for pc, ins := range s.Program {
+		switch info := ins.Op.Info(); info.Form {
+		case ebpf.FormCall, ebpf.FormExit, ebpf.FormAtomic:
+			t.Fatalf("%d: %s", pc, s.Program)
+		case ebpf.FormStoreReg, ebpf.FormStoreImm:
+			require.Equal(t, ebpf.R10, ins.Dst)
+			below := -int(ins.Off) - o.StackOffset
+			require.True(t, below >= info.Size && below <= stack && int(ins.Off)%info.Size == 0, "%d bytes at %d below %d", info.Size, ins.Off, o.StackOffset)
+			require.LessOrEqual(t, -int(ins.Off), s.Stats.Stack)
+		case ebpf.FormALUImm, ebpf.FormALUReg, ebpf.FormNeg, ebpf.FormEnd, ebpf.FormLoad, ebpf.FormLoadWide:
+			require.Contains(t, own, ins.Dst, "%d: %s", pc, s.Program)
+		}
+	}
+}
+
+// requireSnippet holds a snippet against the reference on some packets. It reports how many loads through windows it has met, and
+// whether the snippet puts anything on the stack.
+func requireSnippet(t *testing.T, p cbpf.Program, o translate.SnippetOptions, packets []cbpf.Packet) (windows int, stack bool) {
+	s, err := translate.Snippet(p, o)
+	require.NoError(t, err)
+	require.Len(t, s.PCs, len(s.Program))
+	requireKept(t, s, o)
+	x := around(t, s, o)
+	meta := cbpf.Meta{NoLink: true, NetOff: -1}
+	for _, pkt := range packets {
+		if o.Windows {
+			meta = cbpf.Meta{NetOff: min(int(o.NetOff), len(pkt.Data))}
+		}
+		want, quirks, err := cbpf.RunTrace(p, &cbpf.Packet{Data: pkt.Data, WireLen: uint32(len(pkt.Data)), Meta: meta})
+		require.NoError(t, err)
+		got, err := ebpf.Run(x, ebpf.User, &ebpf.Packet{Data: pkt.Data})
+		require.NoError(t, err, "%+v\n%s", o, x)
+		if quirks&cbpf.QuirkWindow != 0 {
+			windows++
+		}
+		require.Equal(t, uint64(want), got, "%+v, packet %x\n%s", o, pkt.Data, x)
+	}
+	return windows, s.Stats.Stack > 0
+}
+
+// Whatever registers it is given, a snippet touches no other, and its verdicts are right; with windows, loads through them find the
+// headers where the options say.
+func TestSnippetVerdicts(t *testing.T) {
+	windows, stacks := 0, [translate.MaxOptimize + 1]int{}
+	for seed := range uint64(4000) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		o := randomOptions(r, int(seed)%(translate.MaxOptimize+1))
+		p := difftest.GenProgram(r, difftest.GenOptions{MaxLen: 60 + 300*r.IntN(2), Windows: o.Windows, Exts: []cbpf.Ext{cbpf.ExtXorX}})
+		var packets []cbpf.Packet
+		for range 4 {
+			pkt := difftest.GenPacket(r, p)
+			packets = append(packets, pkt, cbpf.Packet{Data: pkt.Data[:r.IntN(len(pkt.Data)+1)]})
+		}
+		met, stack := requireSnippet(t, p, o, packets)
+		if windows += met; stack {
+			stacks[o.Optimize]++
+		}
+	}
+	t.Logf("%d loads through windows; at each level, so many snippets have something on the stack: %d", windows, stacks)
+	require.Greater(t, windows, 100)
+	require.Greater(t, stacks[translate.MaxOptimize], 20)
+}
+
+// FuzzSnippet takes whatever bytes are a program that two pointers serve, and a packet through what comes out of it.
+func FuzzSnippet(f *testing.F) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		p := difftest.GenProgram(r, difftest.GenOptions{MaxLen: 40})
+		raw, err := cbpf.Print(p, cbpf.Raw)
+		require.NoError(f, err)
+		f.Add(seed, []byte(raw), difftest.GenPacket(r, p).Data)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, program, data []byte) {
+		p, err := cbpf.ParseAs(cbpf.Raw, program)
+		if err != nil || cbpf.Validate(p) != nil || len(data) > 0xffff {
+			return
+		}
+		for level := range translate.MaxOptimize + 1 {
+			o := randomOptions(rand.New(rand.NewPCG(seed, 10)), level)
+			var lacks *translate.SnippetError
+			if _, err := translate.Snippet(p, o); errors.As(err, &lacks) {
+				return
+			}
+			requireSnippet(t, p, o, []cbpf.Packet{{Data: data}})
+		}
+	})
+}
+
+// forSnippets are options for a snippet that is shown.
 var forSnippets = translate.SnippetOptions{
 	PacketStart: ebpf.R3, PacketEnd: ebpf.R4, Result: ebpf.R5,
 	Working:     [4]ebpf.Register{ebpf.R5, ebpf.R6, ebpf.R7, ebpf.R8},
-	StackOffset: 8, Windows: true, NetOff: 14,
-}
-
-// snippetProgram puts a snippet into a program that is entered with data in r1 and its length in r2. The jumps out of the
-// snippet lead to what follows it.
-func snippetProgram(s *translate.SnippetResult, o translate.SnippetOptions) ebpf.Program {
-	p := ebpf.Program{
-		ebpf.Mov.Reg(o.PacketStart, ebpf.R1),
-		ebpf.Mov.Reg(o.PacketEnd, ebpf.R1),
-		ebpf.Add.Reg(o.PacketEnd, ebpf.R2),
-	}
-	return append(append(p, s.Program...), ebpf.Mov.Reg(ebpf.R0, o.Result), ebpf.Return())
-}
-
-// Loads through windows find the headers where the options say, and all verdicts are right.
-func TestSnippetVerdicts(t *testing.T) {
-	windows := 0
-	for seed := range uint64(3000) {
-		r := rand.New(rand.NewPCG(seed, 8))
-		p := difftest.GenProgram(r, difftest.GenOptions{MaxLen: 60, Windows: true, Exts: []cbpf.Ext{cbpf.ExtXorX}})
-		s, err := translate.Snippet(p, forSnippets)
-		require.NoError(t, err)
-		require.Len(t, s.PCs, len(s.Program))
-		x := snippetProgram(s, forSnippets)
-		for range 4 {
-			pkt := difftest.GenPacket(r, p)
-			seen := cbpf.Packet{Data: pkt.Data, WireLen: uint32(len(pkt.Data)), Meta: cbpf.Meta{NetOff: min(14, len(pkt.Data))}}
-			want, quirks, err := cbpf.RunTrace(p, &seen)
-			require.NoError(t, err)
-			got, err := ebpf.Run(x, ebpf.User, &ebpf.Packet{Data: pkt.Data})
-			require.NoError(t, err, "%s", x)
-			if quirks&cbpf.QuirkWindow != 0 {
-				windows++
-			}
-			require.Equal(t, uint64(want), got, "seed %d, packet %x\n%s", seed, pkt.Data, x)
-		}
-	}
-	require.Greater(t, windows, 100)
+	StackOffset: 8,
 }
 
 func TestSnippetBlocks(t *testing.T) {
@@ -78,4 +207,55 @@ func TestSnippetBlocks(t *testing.T) {
 	require.Equal(t, []int{0, 5, 8, 10, 13}, s.Blocks())
 	require.Equal(t, 13, s.NoMatch)
 	require.Equal(t, 24, s.Stats.Stack)
+}
+
+// Optimised, one guard serves two loads, and what was in a scratch word is in a register.
+func TestSnippetOptimised(t *testing.T) {
+	p := cbpf.Program{
+		{Op: cbpf.OpLdAbsB, K: 23}, {Op: 0x02, K: 3}, {Op: cbpf.OpJeqK, K: 6, Jf: 4}, {Op: cbpf.OpLdxMSH, K: 14}, {Op: 0x50, K: 16},
+		{Op: 0x61, K: 3}, {Op: 0x0c}, {Op: cbpf.OpRetA}, {Op: cbpf.OpRetK},
+	}
+	require.NoError(t, cbpf.Validate(p))
+	o := forSnippets
+	o.Optimize = translate.MaxOptimize
+	s, err := translate.Snippet(p, o)
+	require.NoError(t, err)
+	require.Equal(t, `       0:	r5 = r3
+       1:	r5 += 24
+       2:	if r5 > r4 goto +16
+       3:	r6 = *(u8 *)(r3 + 23)
+       4:	if w6 == 6 goto +2
+       5:	r7 = r6
+       6:	goto +10
+       7:	r5 = *(u8 *)(r3 + 14)
+       8:	w5 &= 15
+       9:	w5 <<= 2
+      10:	r5 += r3
+      11:	r8 = r5
+      12:	r8 += 17
+      13:	if r8 > r4 goto +5
+      14:	r5 = *(u8 *)(r5 + 16)
+      15:	w6 += w5
+      16:	r7 = r6
+      17:	w5 = w7
+      18:	goto +2
+      19:	w5 = 0
+      20:	goto +0
+`, s.Program.String())
+	require.Equal(t, []int{0, 3, 5, 7, 14, 17, 19}, s.Blocks())
+	require.Equal(t, 19, s.NoMatch)
+	require.Zero(t, s.Stats.Stack)
+}
+
+// What does not fit on the stack is refused; optimised programs need less of it.
+func TestSnippetStack(t *testing.T) {
+	p := cbpf.Program{{Op: 0x00, K: 1}, {Op: 0x02, K: 15}, {Op: cbpf.OpRetA}}
+	o := forSnippets
+	o.StackOffset = 452
+	_, err := translate.Snippet(p, o)
+	require.EqualError(t, err, "snippet: StackOffset is 452, and the scratch words below that end at 516; 512 is all there is")
+	o.Optimize = translate.MaxOptimize
+	s, err := translate.Snippet(p, o)
+	require.NoError(t, err)
+	require.Zero(t, s.Stats.Stack)
 }

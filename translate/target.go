@@ -166,5 +166,8 @@ func (s registerSet) has(r ebpf.Register) bool { return s>>r&1 != 0 }
 // lowest is the member with the lowest number. The set must not be empty.
 func (s registerSet) lowest() ebpf.Register { return ebpf.Register(bits.TrailingZeros16(uint16(s))) }
 
+// highest is the member with the highest number. The set must not be empty.
+func (s registerSet) highest() ebpf.Register { return ebpf.Register(bits.Len16(uint16(s)) - 1) }
+
 // byCalls are the registers that the call of a helper function destroys.
 var byCalls = setOf(ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3, ebpf.R4, ebpf.R5)

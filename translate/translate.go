@@ -68,6 +68,10 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.doubtful && !follows(slots, opts.Target.ABI()) {
+		opts.Optimize = 0
+		return Translate(p, opts)
+	}
 	return &Result{
 		Target:  opts.Target,
 		Program: slots,

@@ -37,7 +37,7 @@ type vinsn struct {
 	to       ebpf.Label // vPlain: where a jump goes; vLabel: the label
 	moves    []vmove
 	emit     func(e *emitter, pc int, src ebpf.Register) error // vOpaque
-	lost     registerSet                                       // vOpaque: what it destroys
+	lost     registerSet                                       // what it destroys besides dst
 	ret      bool                                              // vOpaque: it only ends the program
 	pc       int
 }

@@ -28,7 +28,8 @@ type EBPFOpts struct {
 	// Working are registers that the code destroys. They must differ from each other and from the two pointers.
 	Working [4]asm.Register
 
-	// StackOffset is how many bytes of the stack, from R10 down, are taken. Scratch memory lies below them.
+	// StackOffset is how many bytes of the stack, from R10 down, are taken. The code may use the 64 below them: for scratch memory,
+	// or for numbers that find no register.
 	StackOffset int
 
 	// LabelPrefix stands in front of the names of labels: PREFIX_block_N, and PREFIX_nomatch where guards fail.
@@ -72,6 +73,7 @@ func ToEBPFRaw(filter []bpf.RawInstruction, opts EBPFOpts) (asm.Instructions, er
 			ebpf.Register(opts.Working[0]), ebpf.Register(opts.Working[1]), ebpf.Register(opts.Working[2]), ebpf.Register(opts.Working[3]),
 		},
 		StackOffset: aligned(filter, opts.StackOffset),
+		Optimize:    translate.MaxOptimize,
 	})
 	if err != nil {
 		return nil, err
@@ -79,15 +81,15 @@ func ToEBPFRaw(filter []bpf.RawInstruction, opts EBPFOpts) (asm.Instructions, er
 	return Label(s, opts.LabelPrefix, opts.ResultLabel)
 }
 
-// aligned is the offset itself, but where a filter without scratch memory gives one that is even and no multiple of 4: it does
-// not matter there.
+// aligned is the offset itself, but where a filter without scratch memory gives one that is even and no multiple of 4: there
+// a little more may be taken as well.
 func aligned(filter []bpf.RawInstruction, offset int) int {
 	scratch := func(ins bpf.RawInstruction) bool {
 		info := cbpf.Info(ins.Op)
 		return info != nil && info.Form == cbpf.FormMem
 	}
 	if offset%4 == 2 && !slices.ContainsFunc(filter, scratch) {
-		return offset - 2
+		return offset + 2
 	}
 	return offset
 }

@@ -37,14 +37,40 @@ func hooked(t testing.TB, code asm.Instructions, opts cbpfc.EBPFOpts, hook kerne
 	return marshal(t, all)
 }
 
-// judge loads a filter at a hook and holds it against the reference. It reports whether two pointers serve the filter.
+// judge loads a filter at a hook, made at each level of optimisation, and holds it against the reference. It reports whether two
+// pointers serve the filter.
 func judge(t *testing.T, name string, p cbpf.Program, opts cbpfc.EBPFOpts, hook kernel.Type, packets []cbpf.Packet) bool {
-	code, err := cbpfc.ToEBPFRaw(p, opts)
+	best, err := cbpfc.ToEBPFRaw(p, opts)
 	var lacks *translate.SnippetError
 	if errors.As(err, &lacks) {
 		return false
 	}
 	require.NoError(t, err)
+	for level := range translate.MaxOptimize {
+		judgeCode(t, fmt.Sprintf("%s at -O%d", name, level), p, atLevel(t, p, opts, level), opts, hook, packets)
+	}
+	judgeCode(t, name, p, best, opts, hook, packets)
+	return true
+}
+
+// atLevel makes code of a filter at a level of optimisation.
+func atLevel(t *testing.T, p cbpf.Program, opts cbpfc.EBPFOpts, level int) asm.Instructions {
+	o := translate.SnippetOptions{
+		PacketStart: ebpf.Register(opts.PacketStart), PacketEnd: ebpf.Register(opts.PacketEnd), Result: ebpf.Register(opts.Result),
+		StackOffset: opts.StackOffset, Optimize: level,
+	}
+	for i, r := range opts.Working {
+		o.Working[i] = ebpf.Register(r)
+	}
+	s, err := translate.Snippet(p, o)
+	require.NoError(t, err)
+	code, err := cbpfc.Label(s, opts.LabelPrefix, opts.ResultLabel)
+	require.NoError(t, err)
+	return code
+}
+
+// judgeCode loads the code of a filter at a hook and holds it against the reference.
+func judgeCode(t *testing.T, name string, p cbpf.Program, code asm.Instructions, opts cbpfc.EBPFOpts, hook kernel.Type, packets []cbpf.Packet) {
 	f, err := kernel.Load(hooked(t, code, opts, hook), kernel.LoadOptions{Type: hook})
 	require.NoError(t, err, "%s as %s", name, hook)
 	defer f.Close()
@@ -61,7 +87,6 @@ func judge(t *testing.T, name string, p cbpf.Program, opts cbpfc.EBPFOpts, hook 
 		require.NoError(t, err)
 		require.Equal(t, want, got, "%s as %s: packet %x", name, hook, pkt.Data)
 	}
-	return true
 }
 
 const corpus = "../../../shared/corpus"
@@ -144,6 +169,11 @@ func TestKernelOnBigPrograms(t *testing.T) {
 	programs := []cbpf.Program{again(ldbX), again(bpf.RawInstruction{Op: cbpf.OpLdxMSH}), again(ldbX, tax), again(ldbX, jeq, ldh)}
 	for seed := uint64(0); len(programs) < 16; seed++ {
 		if p := difftest.GenProgram(rand.New(rand.NewPCG(seed, 77)), withExts(cbpf.MaxInsns)); len(p) > 1000 {
+			programs = append(programs, p)
+		}
+	}
+	for seed := uint64(60); len(programs) < 36; seed++ { // of these, the one of seed 70 has more addresses than are kept in mind
+		if p := difftest.GenProgram(rand.New(rand.NewPCG(seed, 77)), withExts(cbpf.MaxInsns)); len(p) > 300 {
 			programs = append(programs, p)
 		}
 	}
