@@ -29,6 +29,9 @@ type Options struct {
 	// have the network header at NetOff.
 	Windows bool
 	NetOff  uint16
+	// Optimize is the level of optimisation, as in translate.Options. Filters for objects of the byte order that this machine does not
+	// have are never optimised.
+	Optimize int
 }
 
 // The arguments of a stub that point at the packet.
@@ -52,7 +55,7 @@ func (o Options) snippet() translate.SnippetOptions {
 	return translate.SnippetOptions{
 		PacketStart: argData, PacketEnd: argDataEnd, Result: ebpf.R0,
 		Working: [4]ebpf.Register{ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3},
-		Windows: o.Windows, NetOff: o.NetOff,
+		Windows: o.Windows, NetOff: o.NetOff, Optimize: o.Optimize,
 	}
 }
 

@@ -1,6 +1,8 @@
 package inject
 
 import (
+	"encoding/binary"
+
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
@@ -30,6 +32,9 @@ func Object(object []byte, symbol string, filter cbpf.Program, opts Options) ([]
 	}
 	if err := checkStub(symbol, stub.Program); err != nil {
 		return nil, nil, err
+	}
+	if o.Order.Uint16([]byte{0, 1}) != binary.NativeEndian.Uint16([]byte{0, 1}) {
+		opts.Optimize = 0
 	}
 	s, err := translate.Snippet(filter, opts.snippet())
 	if err != nil {

@@ -16,6 +16,7 @@ func injectCommand() *cobra.Command {
 	var src source
 	var symbol, out string
 	var opts inject.Options
+	var t translation
 	cmd := &cobra.Command{
 		Use:   "inject OBJECT [FILE] --symbol STUB",
 		Short: "Put a filter into an object file of extended programs",
@@ -40,6 +41,8 @@ does. All else in the object stays as it is, BTF included; only DWARF is left ou
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case t.optimize < 0 || t.optimize > translate.MaxOptimize:
+				return t.noLevel()
 			case symbol == "":
 				return usagef("which function is the filter to replace? give --symbol STUB")
 			case out == "" && isTerminal(cmd.OutOrStdout()):
@@ -59,7 +62,7 @@ does. All else in the object stays as it is, BTF included; only DWARF is left ou
 			if err != nil {
 				return err
 			}
-			opts.Windows, opts.NetOff = true, link.Options(0).NetOff
+			opts.Windows, opts.NetOff, opts.Optimize = true, link.Options(0).NetOff, t.optimize
 			changed, report, err := inject.Object(object, symbol, in.program, opts)
 			if err != nil {
 				return injectFault(err, in, name)
@@ -77,6 +80,7 @@ does. All else in the object stays as it is, BTF included; only DWARF is left ou
 	}
 	src.flags(cmd)
 	cmd.Flags().StringVar(&symbol, "symbol", "", "`FUNCTION` of the object that the filter replaces")
+	t.levelFlag(cmd, translate.MaxOptimize)
 	cmd.Flags().BoolVar(&opts.Verdict, "verdict", false, "return what the filter returns, not just whether it is other than 0")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	return cmd

@@ -45,7 +45,8 @@ func TestInject(t *testing.T) {
 	require.Equal(t, string(readFile(t, filtered)), succeed(t, string(readFile(t, filter("ip.d"))), "inject", object, "--symbol", "filter_stub"))
 	listing := succeed(t, "", "disasm", filtered, "--symbol", "filter_stub")
 	require.Contains(t, listing, "filter_stub:\n")
-	require.Contains(t, listing, "w1 != 2048 goto")
+	plain := succeed(t, "", "inject", object, filter("ip.d"), "--symbol", "filter_stub", "-O0")
+	require.Contains(t, succeed(t, plain, "disasm", "--symbol", "filter_stub"), "w1 != 2048 goto")
 	require.Contains(t, listing, "w0 = 1\n")
 	verdicts := succeed(t, "", "inject", object, filter("ip.d"), "--symbol", "filter_stub", "--verdict")
 	require.NotContains(t, succeed(t, verdicts, "disasm", "--symbol", "filter_stub"), "w0 = 1\n")
@@ -79,6 +80,7 @@ func TestInjectRefuses(t *testing.T) {
 		{"2,48 0 0 4294963220,22 0 0 0", []string{object, "--symbol", "filter_stub"}, exitRefused, `stdin: (000) extension "mark" cannot be had in a snippet`},
 		{"1,48 0 0 0", []string{object, "--symbol", "filter_stub"}, exitRefused, "stdin: line 1: (000) program does not end with a return"},
 		{"1,6 0 0 0", []string{"/nonexistent/o", "--symbol", "filter_stub"}, exitRefused, "open /nonexistent/o: no such file"},
+		{"", []string{object, filter("ip.d"), "--symbol", "filter_stub", "-O9"}, exitUsage, "-O9: the levels are 0 to 2"},
 	} {
 		r := cli(c.stdin, append([]string{"inject"}, c.args...)...)
 		require.Equal(t, c.status, r.status, "%q: %s", c.args, r.stderr)

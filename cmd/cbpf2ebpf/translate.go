@@ -41,6 +41,10 @@ func (t *translation) levelFlag(cmd *cobra.Command, level int) {
 	cmd.Flags().IntVarP(&t.optimize, "optimize", "O", level, "optimisation `LEVEL`: 0 translates instruction by instruction, 1 reuses what is known, 2 does all")
 }
 
+func (t *translation) noLevel() error {
+	return usagef("-O%d: the levels are 0 to %d", t.optimize, translate.MaxOptimize)
+}
+
 // options are those for the translator.
 func (t *translation) options(link difftest.LinkType) (translate.Options, error) {
 	target, err := translate.ParseTarget(t.target)
@@ -48,7 +52,7 @@ func (t *translation) options(link difftest.LinkType) (translate.Options, error)
 		return translate.Options{}, &usageError{err}
 	}
 	if t.optimize < 0 || t.optimize > translate.MaxOptimize {
-		return translate.Options{}, usagef("-O%d: the levels are 0 to %d", t.optimize, translate.MaxOptimize)
+		return translate.Options{}, t.noLevel()
 	}
 	if t.attrs < 0 {
 		return translate.Options{}, usagef("--max-attrs %d: there are no negative numbers of attributes", t.attrs)
