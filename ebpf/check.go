@@ -18,6 +18,7 @@ const (
 	ReasonUnset         Reason = "the register is read before it is set"
 	ReasonMixed         Reason = "the register holds a pointer on one path and a number on another"
 	ReasonPointer       Reason = "this cannot be done with a pointer"
+	ReasonLeak          Reason = "this would show where a pointer points"
 	ReasonNotPointer    Reason = "the address is a number, not a pointer"
 	ReasonReadOnly      Reason = "this memory cannot be written"
 	ReasonStackRange    Reason = "the access leaves the stack"
@@ -83,6 +84,9 @@ func Check(p Program, abi ABI) (*Facts, error) {
 		return nil, fault(ReasonTooLong, -1, "%d instructions, %d is the most", len(p), MaxInsns)
 	}
 	c := newChecker(p, abi)
+	if err := allWellFormed(p); err != nil {
+		return nil, err
+	}
 	if err := c.structure(); err != nil {
 		return nil, err
 	}
@@ -139,14 +143,10 @@ func (c *checker) entry() *state {
 	return s
 }
 
-// structure checks what can be seen without following any path.
+// structure checks where constants and jumps end.
 func (c *checker) structure() error {
 	for pc := 0; pc < len(c.p); pc++ {
-		ins := c.p[pc]
-		if err := wellFormed(pc, ins); err != nil {
-			return err
-		}
-		if ins.Op == OpLoadWide {
+		if c.p[pc].Op == OpLoadWide {
 			if pc+1 == len(c.p) || !c.p[pc+1].WideSecond() {
 				return &Error{Reason: ReasonWideCut, PC: pc}
 			}
@@ -220,6 +220,19 @@ func (c *checker) branch(ins Instruction, target int) {
 		taken = c.join(taken, known)
 	}
 	c.pending[target] = taken
+}
+
+// allWellFormed checks each instruction on its own.
+func allWellFormed(p Program) error {
+	for pc := 0; pc < len(p); pc++ {
+		if err := wellFormed(pc, p[pc]); err != nil {
+			return err
+		}
+		if p[pc].Op == OpLoadWide {
+			pc++
+		}
+	}
+	return nil
 }
 
 // wellFormed checks one instruction on its own, more strictly than Malformed: besides having a meaning it must have one that

@@ -8,7 +8,7 @@ const max32 = 1<<32 - 1
 func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 	a, b := c.operands(ins)
 	if ins.Off != 0 && b.kind != number {
-		return fault(ReasonPointer, pc, "sign extension")
+		return fault(ReasonLeak, pc, "sign extension")
 	}
 	dst := &c.cur.regs[ins.Dst]
 	switch {
@@ -22,6 +22,9 @@ func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 		if !ok && a.kind.intoPacket() && b.kind == number && a.kind != endPtr {
 			return fault(ReasonFar, pc, "%d bytes away is the most", farOffset-1)
 		}
+		if !ok && info.ALU == Sub && a.kind > number && b.kind > number && a.kind != endPtr {
+			return fault(ReasonLeak, pc, "the distance of two pointers")
+		}
 		if !ok {
 			return fault(ReasonPointer, pc, "%s", info.Sign)
 		}
@@ -33,7 +36,11 @@ func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 	case info.Form == FormNeg || info.Form == FormEnd:
 		b = constant(0)
 	}
-	if a.kind != number || b.kind != number {
+	switch {
+	case a.kind == number && b.kind == number:
+	case info.ALU == Mov, info.Form == FormNeg, info.Form == FormEnd:
+		return fault(ReasonLeak, pc, "%s", describe(ins))
+	default:
 		return fault(ReasonPointer, pc, "%s", info.Sign)
 	}
 	*dst = c.result(ins, info, a, b)

@@ -11,7 +11,7 @@ func (c *checker) packetLoad(pc int, info *OpInfo) error {
 		return &Error{Reason: ReasonNeedsContext, PC: pc}
 	}
 	if info.Form == FormLoadInd && c.cur.regs[c.p[pc].Src].kind != number {
-		return fault(ReasonPointer, pc, "packet offset")
+		return fault(ReasonLeak, pc, "packet offset")
 	}
 	c.clobber()
 	c.cur.regs[R0] = c.anything() // the kernel's verifier knows no bounds either
@@ -33,7 +33,14 @@ func (c *checker) call(pc int, ins Instruction) error {
 	}
 	for i, a := range h.args {
 		r := R1 + Register(i)
-		if wants := a.wants(c.cur.regs[r]); wants != "" {
+		v := c.cur.regs[r]
+		wants := a.wants(v)
+		switch {
+		case a.mayBe(v):
+			return fault(ReasonUnproved, pc, "%s is not a constant", r)
+		case a == argNumber && v.kind > number && v.kind != stale:
+			return fault(ReasonLeak, pc, "%s must be %s", r, wants)
+		case wants != "":
 			return fault(ReasonCall, pc, "%s must be %s", r, wants)
 		}
 	}
@@ -53,19 +60,30 @@ func (c *checker) call(pc int, ins Instruction) error {
 	return nil
 }
 
+// mayBe reports whether the value may be what the argument has to be, for all that is known of it.
+func (a argument) mayBe(v value) bool {
+	switch a {
+	case argBuffer:
+		return v.kind == stackPtr && v.sym != 0
+	case argSize, argSizeOrZero:
+		return v.kind == number && v.sym != 0
+	}
+	return false
+}
+
 // wants says what the argument has to be, if the value is not that.
 func (a argument) wants(v value) string {
-	known := v.kind == number && v.sym == 0 && v.off >= 0
+	length := v.kind == number && v.off >= 0
 	switch {
 	case a == argNumber && v.kind != number:
 		return "a number"
 	case a == argContext && v != value{kind: contextPtr}:
 		return "the context"
-	case a == argBuffer && (v.kind != stackPtr || v.sym != 0):
+	case a == argBuffer && v.kind != stackPtr:
 		return "a place on the stack"
-	case a == argSize && (!known || v.off == 0):
+	case a == argSize && (!length || v.off == 0):
 		return "a constant length above 0"
-	case a == argSizeOrZero && !known:
+	case a == argSizeOrZero && !length:
 		return "a constant length"
 	}
 	return ""
@@ -80,7 +98,7 @@ func (c *checker) fill(pc int, r Register, failed []uint64, r0 value) error {
 	}
 	c.facts.Stack = max(c.facts.Stack, int(-to))
 	if c.cur.cutsPointer(to, int(n)) {
-		return fault(ReasonPointer, pc, "store over a part of it")
+		return fault(ReasonLeak, pc, "store over a part of it")
 	}
 	c.cur.putSpill(to, int(n), value{})
 	if failed == nil {

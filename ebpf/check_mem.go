@@ -60,7 +60,7 @@ func (c *checker) load(pc int, ins Instruction, info *OpInfo) error {
 		return nil
 	}
 	if base.sym != 0 {
-		return fault(ReasonStackRange, pc, "the offset is not a constant")
+		return fault(ReasonUnproved, pc, "the offset into the stack is not a constant")
 	}
 	at := base.off + int64(ins.Off)
 	if !c.cur.stackSet(at, info.Size) {
@@ -114,7 +114,7 @@ func (c *checker) store(pc int, ins Instruction, info *OpInfo) error {
 	case m != StackMemory:
 		return fault(ReasonReadOnly, pc, "%s", describe(ins))
 	case base.sym != 0:
-		return fault(ReasonStackRange, pc, "the offset is not a constant")
+		return fault(ReasonUnproved, pc, "the offset into the stack is not a constant")
 	}
 	at := base.off + int64(ins.Off)
 	if info.Size < 8 || at%8 != 0 {
@@ -124,7 +124,7 @@ func (c *checker) store(pc int, ins Instruction, info *OpInfo) error {
 		kept = value{}
 	}
 	if c.cur.cutsPointer(at, info.Size) {
-		return fault(ReasonPointer, pc, "store over a part of it")
+		return fault(ReasonLeak, pc, "store over a part of it")
 	}
 	c.cur.putSpill(at, info.Size, kept)
 	c.cur.markStack(at, info.Size)

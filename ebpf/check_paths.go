@@ -6,55 +6,91 @@ import "encoding/binary"
 const pathSteps = 1 << 18
 
 // Effort is about what it costs the verifier to follow all paths of p, as in [Demands]: the instructions, and the paths that wait
-// to be followed at one time. ok is false if those are most instructions or more, or p is not sound on each path. The work
+// to be followed at one time. ok is false if those are most instructions or more, or p is not sound on each path, with all
+// accesses proved. The work
 // grows with most, whatever p.
 func Effort(p Program, abi ABI, most int) (insns, aside int, ok bool) {
-	facts, e := checkPaths(p, abi, most)
-	return e.steps, e.aside, facts != nil
+	if len(p) == 0 || int(abi) >= len(abiInfos) {
+		return 0, 0, false
+	}
+	facts, e, _ := checkPaths(p, abi, most)
+	if facts == nil {
+		return e.steps, e.aside, false
+	}
+	_, unproved := facts.Unproved()
+	return e.steps, e.aside, !unproved
 }
 
-// checkPaths is Check that follows paths one by one, no more than so many instructions on them, as the kernel's verifier does: none that comparisons of known numbers
-// rule out, and none again that comes to a comparison or to the target of a jump knowing what another one knew there of the
-// registers that still matter. So it takes some programs that Check refuses, and has each access proved that is proved on every
-// path that gets there. facts is nil for a program that it does not take, or with an access that is not proved.
+// checkPaths is Check that follows paths one by one, no more than so many instructions on them, as the kernel's verifier does:
+// none that comparisons of known numbers rule out, and none again that comes to a comparison or to the target of a jump knowing
+// what another one knew there of the registers that still matter. So it takes some programs that Check refuses, and has each access proved that is proved on every
+// path that gets there. facts is nil, and err nil too, where there are too many paths, or something malformed that none of
+// them comes to; err is the fault on one of them, or of the program's structure.
 //
 // effort is about what it costs the verifier, which looks for known states less often, and does not compare what it finds not to
 // matter.
-func checkPaths(p Program, abi ABI, most int) (facts *Facts, e effort) {
-	e.complete = true
-	if int(abi) >= len(abiInfos) || len(p) == 0 {
-		return nil, e
-	}
+func checkPaths(p Program, abi ABI, most int) (facts *Facts, e effort, err error) {
 	c := newChecker(p, abi)
-	if c.structure() != nil {
-		return nil, e
+	if err := c.structure(); err != nil {
+		return nil, e, err
 	}
-	w := walker{checker: c, access: make([]Memory, len(p)), known: make([]map[string]bool, len(p)), live: liveness(p, abi), sound: true, most: most}
+	if err := c.graph(); err != nil {
+		return nil, e, err
+	}
+	w := walker{checker: c, access: make([]Memory, len(p)), doubted: make([]bool, len(p)), known: make([]map[string]bool, len(p)), live: liveness(p, abi), most: most}
 	w.findPrunePoints()
 	w.waiting = []fork{{0, c.cur}}
-	for len(w.waiting) > 0 && w.sound && w.steps < w.most {
+	for len(w.waiting) > 0 && w.fault == nil && w.steps < w.most {
 		last := len(w.waiting) - 1
 		at := w.waiting[last]
 		w.waiting = w.waiting[:last]
 		c.cur = at.state
 		w.follow(at.pc)
 	}
-	e = effort{w.steps, w.aside, w.steps < w.most}
-	if !w.sound || !e.complete {
-		return nil, e
+	e = effort{w.steps, w.aside}
+	if w.fault != nil || w.steps >= w.most || allWellFormed(p) != nil {
+		return nil, e, w.fault
 	}
 	c.facts.Access = w.access
 	for pc, m := range w.access {
-		c.facts.Proved[pc] = m != NoMemory
+		c.facts.Proved[pc] = m != NoMemory && !w.doubted[pc]
 	}
-	return &c.facts, e
+	return &c.facts, e, nil
+}
+
+// graph checks that something leads to each instruction, whatever is compared, and that nothing leads past the last. Of programs
+// with functions of their own it knows nothing.
+func (c *checker) graph() error {
+	for pc, ins := range c.p {
+		if !c.wide[pc] && (ins.Op == OpCall && ins.Src == CallKindLocal || ins.Op == OpLoadWide && ins.Src == WideFunction) {
+			return nil
+		}
+	}
+	reached := make([]bool, len(c.p)+1)
+	reached[0] = true
+	for pc, ins := range c.p {
+		if !reached[pc] {
+			return &Error{Reason: ReasonUnreachable, PC: pc}
+		}
+		target, jumps := ins.Target(pc)
+		if jumps && !c.wide[pc] {
+			reached[target] = true
+		}
+		form := ins.Op.Info().Form
+		if ends := ins.Op == OpExit || jumps && form != FormCondImm && form != FormCondReg; !ends || c.wide[pc] {
+			reached[pc+1] = true
+		}
+	}
+	if reached[len(c.p)] {
+		return &Error{Reason: ReasonFallsOff, PC: len(c.p) - 1}
+	}
+	return nil
 }
 
 // effort is what it took to follow paths.
 type effort struct {
-	steps    int  // instructions followed
-	aside    int  // the most paths that waited to be followed at one time
-	complete bool // these were all that there are to follow
+	steps int // instructions followed
+	aside int // the most paths that waited to be followed at one time
 }
 
 // walker follows paths.
@@ -64,10 +100,11 @@ type walker struct {
 	known   []map[string]bool // of the prune points: what was known there; nil elsewhere
 	live    []registerSet
 	access  []Memory // of the instructions that were passed
+	doubted []bool   // of those: the access is not proved on some path
 	steps   int
 	aside   int
-	most    int  // of them
-	sound   bool // nothing wrong was found yet
+	most    int   // of them
+	fault   error // what is wrong on the path that was followed last
 }
 
 // fork is the beginning of a path that is not followed yet.
@@ -103,21 +140,23 @@ func (w *walker) follow(pc int) {
 		w.steps++
 		ins := w.p[pc]
 		w.facts.Access[pc], w.facts.Proved[pc] = NoMemory, false
-		if w.step(pc, ins) != nil {
-			w.sound = false
+		if w.fault = w.wellFormedStep(pc, ins); w.fault != nil {
 			return
 		}
 		if m := w.facts.Access[pc]; m != NoMemory {
-			if w.access[pc] = m; !w.facts.Proved[pc] {
-				w.sound = false
-				return
-			}
+			w.access[pc] = m
+			w.doubted[pc] = w.doubted[pc] || !w.facts.Proved[pc]
 		}
-		if pc = w.next(pc, ins); pc >= len(w.p) && w.cur != nil {
-			w.sound = false
-			return
-		}
+		pc = w.next(pc, ins)
 	}
+}
+
+// wellFormedStep is step for what was not looked at before: the verifier, too, looks only at what some path comes to.
+func (w *walker) wellFormedStep(pc int, ins Instruction) error {
+	if err := wellFormed(pc, ins); err != nil {
+		return err
+	}
+	return w.step(pc, ins)
 }
 
 // next returns where the path goes on. It puts the other way of a comparison aside, and ends where no path goes on.
@@ -152,8 +191,11 @@ func (w *walker) next(pc int, ins Instruction) int {
 
 // possible reports whether a comparison of two values may turn out so, going by their bounds.
 func possible(info *OpInfo, a, b value, taken bool) bool {
-	if a.kind != number || b.kind != number || !info.Wide && (a.hi > max32 || b.hi > max32) {
+	if a.kind != number || b.kind != number {
 		return true
+	}
+	if !info.Wide {
+		a, b = a.half(), b.half()
 	}
 	if a.lo == a.hi && b.lo == b.hi {
 		return holds(info, a.lo, b.lo) == taken
@@ -177,6 +219,18 @@ func possible(info *OpInfo, a, b value, taken bool) bool {
 		return a.hi > b.lo
 	}
 	return true
+}
+
+// half is what is known of the low 32 bits of a number.
+func (v value) half() value {
+	switch {
+	case v.hi <= max32:
+	case v.lo == v.hi:
+		v.lo, v.hi = v.lo&max32, v.lo&max32
+	default:
+		v.lo, v.hi = 0, max32
+	}
+	return v
 }
 
 // key tells states apart that differ in what they know of the registers, which are those that matter, or of the stack. Unknown

@@ -19,7 +19,7 @@ func (c *checker) step(pc int, ins Instruction) error {
 		return c.packetLoad(pc, info)
 	case FormCondImm, FormCondReg:
 		if a, b := c.operands(ins); !comparable(info, a, b) {
-			return fault(ReasonPointer, pc, "comparison")
+			return fault(ReasonLeak, pc, "comparison")
 		}
 	case FormCall:
 		return c.call(pc, ins)
@@ -38,7 +38,7 @@ func comparable(info *OpInfo, a, b value) bool {
 func (c *checker) exit(pc int) error {
 	switch r0 := c.cur.regs[R0]; {
 	case r0.kind != number:
-		return fault(ReasonPointer, pc, "return")
+		return fault(ReasonLeak, pc, "return")
 	case r0.hi > c.info.result:
 		return fault(ReasonResult, pc, "r0 may be %d, %d is the most", r0.hi, c.info.result)
 	default:

@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -51,21 +52,27 @@ func (d *Demands) Since() Version {
 
 // DemandsOf finds out what a program of the ABI asks for. The error is that of Check for a program that is not sound.
 func DemandsOf(p Program, abi ABI) (*Demands, error) {
-	facts, e, err := soundness(p, abi)
+	facts, e, _, err := soundness(p, abi)
 	if err != nil {
 		return nil, err
 	}
 	return survey(p, abi, facts, e), nil
 }
 
-// soundness is Check for programs of which it is enough that they are sound on every path by itself.
-func soundness(p Program, abi ABI) (*Facts, effort, error) {
-	facts, err := Check(p, abi)
-	byPath, e := checkPaths(p, abi, pathSteps)
-	if byPath != nil {
-		return byPath, e, nil
+// soundness is Check for programs of which it is enough that they are sound on every path by itself. onPath says that the error
+// is a fault on one path; otherwise Check may only know too little where paths meet.
+func soundness(p Program, abi ABI) (facts *Facts, e effort, onPath bool, err error) {
+	if facts, err = Check(p, abi); errors.Is(err, ReasonEmpty) || errors.Is(err, ReasonABI) || errors.Is(err, ReasonTooLong) {
+		return nil, e, true, err
 	}
-	return facts, e, err
+	byPath, e, fault := checkPaths(p, abi, pathSteps)
+	switch {
+	case byPath != nil:
+		return byPath, e, false, nil
+	case fault != nil && err != nil:
+		return nil, e, true, fault
+	}
+	return facts, e, false, err
 }
 
 func survey(p Program, abi ABI, facts *Facts, e effort) *Demands {

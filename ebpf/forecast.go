@@ -42,15 +42,15 @@ type Forecast struct {
 // Loads reports whether the kernel is sure to take the program.
 func (f *Forecast) Loads() bool { return len(f.Refusals)+len(f.Doubts) == 0 }
 
-// Foretell says whether a kernel will load the program, without asking it. A program that Check refuses may, in rare cases,
-// be loaded nevertheless: see there.
+// Foretell says whether a kernel will load the program, without asking it. In rare cases one that it says is refused is loaded
+// nevertheless: where the fault is on a path which the verifier alone knows that no run takes.
 func Foretell(p Program, abi ABI, by Loader) *Forecast {
 	f := &Forecast{}
-	facts, e, err := soundness(p, abi)
+	facts, e, onPath, err := soundness(p, abi)
 	switch fault, _ := err.(*Error); {
 	case err == nil:
 		f.Demands = survey(p, abi, facts, e)
-	case e.complete:
+	case onPath && fault.certain(p, by):
 		f.Refusals = append(f.Refusals, fault)
 	default:
 		f.Doubts = append(f.Doubts, fault)
@@ -86,6 +86,25 @@ func Foretell(p Program, abi ABI, by Loader) *Forecast {
 	}
 	f.doubt(d)
 	return f
+}
+
+// certain reports whether the kernel's verifier is sure to refuse a program for a fault that Check finds in it, on a path that can
+// be taken. Of accesses it may know more; some faults are only those of programs that are checked here (jumps go forward, the
+// packet never changes, few functions are known); some unused fields it does not look at; and who may trace the kernel may see where its pointers point
+// (allow_ptr_leaks and allow_uninit_stack in kernel/bpf/verifier.c, Linux 6.18).
+func (e *Error) certain(p Program, by Loader) bool {
+	switch e.Reason {
+	case ReasonUnproved, ReasonReadOnly, ReasonResult, ReasonBackEdge, ReasonNotHere, ReasonReserved:
+		return false
+	case ReasonLeak, ReasonStackUnset:
+		return by.Unprivileged
+	case ReasonBadOpcode:
+		return p[e.PC].Malformed() != ""
+	case ReasonCall:
+		id := p[e.PC].Imm
+		return p[e.PC].Src == CallKindHelper && id >= 0 && int(id) < len(helpers) && helpers[id].abis != 0
+	}
+	return true
 }
 
 // old reports whether the kernel is older than a version.

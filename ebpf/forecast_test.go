@@ -81,6 +81,8 @@ func TestForetell(t *testing.T) {
 	simple := Program{Mov.Imm(R0, 0), Return()}
 	long := append(slices.Repeat(Program{Mov.Imm(R0, 0)}, 5000), Return())
 	probe := assembled(t, "r1 = r10\nr1 += -8\nr2 = 8\nr3 = 0\ncall 113\nr0 = 0\nexit")
+	anybody := Loader{Unprivileged: true}
+	somewhere := "call 7\nr0 &= 7\nr2 = r10\nr2 += -16\nr2 += r0\n" // on the stack
 	tests := append(append(Program{Load(4, R0, R1, 0)}, slices.Repeat(Program{jump(JSet.Imm(R0, 5), 0)}, 9000)...), Return())
 	for _, tt := range []struct {
 		name     string
@@ -104,6 +106,36 @@ func TestForetell(t *testing.T) {
 		{"an old kernel", Program{Mov.Imm(R0, 0), jump(JLt.Imm32(R0, 3), 0), Return()}, Socket, Loader{Kernel: Version{4, 20}}, []Reason{ReasonOldKernel}, nil},
 		{"a new one", Program{Mov.Imm(R0, 0), jump(JLt.Imm32(R0, 3), 0), Return()}, Socket, Loader{Kernel: Version{5, 1}}, nil, nil},
 		{"behind the packet", assembled(t, "r2 = *(u32 *)(r1 + 76)\nr0 = *(u8 *)(r2 + 0)\nexit"), TC, Loader{}, nil, []Reason{ReasonUnproved}},
+		{"behind the packet on one path", assembled(t, `	r2 = *(u32 *)(r1 + 76)
+			r0 = *(u32 *)(r1 + 8)
+			if r0 == 1 goto read
+			*(u64 *)(r10 - 8) = 0
+			r2 = r10
+			r2 += -8
+		read:	r0 = *(u8 *)(r2 + 0)
+			exit`), TC, Loader{}, nil, []Reason{ReasonUnproved}},
+		{"a store somewhere", assembled(t, somewhere+"*(u8 *)(r2 + 0) = 1\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonUnproved}},
+		{"a load from somewhere", assembled(t, somewhere+"r0 = *(u8 *)(r2 + 0)\nexit"), Socket, anybody, nil, []Reason{ReasonUnproved}},
+		{"a call for somewhere", assembled(t, "r6 = r1\n"+somewhere+"r3 = r2\nr2 = 0\nr1 = r6\nr4 = 1\ncall 26\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonUnproved}},
+		{"a call for some bytes", assembled(t, "r6 = r1\ncall 7\nr0 &= 7\nr4 = r0\nr4 += 1\nr3 = r10\nr3 += -8\nr2 = 0\nr1 = r6\ncall 26\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonUnproved}},
+		{"a call for no place", assembled(t, "r4 = 8\nr3 = 0\nr2 = 0\ncall 26\nr0 = 0\nexit"), Socket, Loader{}, []Reason{ReasonCall}, nil},
+		{"stack as it was", assembled(t, "r0 = *(u64 *)(r10 - 8)\nexit"), Socket, Loader{}, nil, []Reason{ReasonStackUnset}},
+		{"anybody's stack as it was", assembled(t, "r0 = *(u64 *)(r10 - 8)\nexit"), Socket, anybody, []Reason{ReasonStackUnset}, nil},
+		{"a pointer for a result", assembled(t, "r0 = r1\nexit"), Socket, Loader{}, nil, []Reason{ReasonLeak}},
+		{"anybody's pointer for a result", assembled(t, "r0 = r1\nexit"), Socket, anybody, []Reason{ReasonLeak}, nil},
+		{"a pointer times two", assembled(t, "r1 *= 2\nr0 = 0\nexit"), Socket, Loader{}, []Reason{ReasonPointer}, nil},
+		{"a loop", assembled(t, "r0 = 0\nl: r0 += 1\nif r0 < 10 goto l\nexit"), Socket, Loader{}, nil, []Reason{ReasonBackEdge}},
+		{"an atomic sum", assembled(t, "*(u64 *)(r10 - 8) = 0\nr2 = 1\nlock *(u64 *)(r10 - 8) += r2\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonNotHere}},
+		{"a map", assembled(t, "r1 = map[id:1]\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonBadOpcode}},
+		{"no instruction", Program{{Op: 0xff}, Return()}, Socket, Loader{}, []Reason{ReasonBadOpcode}, nil},
+		{"a function of the program", assembled(t, "call pc+1\nexit\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonCall}},
+		{"a function that is not known here", assembled(t, "call 5\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonCall}},
+		{"a function of other programs", assembled(t, "r2 = 0\ncall 39\nr0 = 0\nexit"), Socket, Loader{}, []Reason{ReasonCall}, nil},
+		{"a change of the context", assembled(t, "r2 = 0\n*(u32 *)(r1 + 48) = r2\nr0 = 0\nexit"), Socket, Loader{}, nil, []Reason{ReasonReadOnly}},
+		{"a result that may be too much", assembled(t, "call 7\nexit"), CGroupSKB, Loader{}, nil, []Reason{ReasonResult}},
+		{"what nothing leads to", assembled(t, "r0 = 0\ngoto l\nr0 = 1\nl: exit"), Socket, Loader{}, []Reason{ReasonUnreachable}, nil},
+		{"no end", Program{Mov.Imm(R0, 0)}, Socket, Loader{}, []Reason{ReasonFallsOff}, nil},
+		{"nothing", nil, Socket, Loader{}, []Reason{ReasonEmpty}, nil},
 		{"few paths", questions(10), Socket, Loader{}, nil, nil},
 		{"too many paths", questions(20), Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
 		{"too many comparisons", tests, Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
