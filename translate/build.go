@@ -63,6 +63,8 @@ type hook struct {
 	most int64
 	// ahead is where the offset of the payload is calculated for all who want it; NoPC where they do so themselves.
 	ahead int
+	// binary says that it matters only whether the verdict is 0.
+	binary bool
 	// hatype returns the ARPHRD number of the interface; ok is false where that cannot be known.
 	hatype func() (n uint16, ok bool)
 }
@@ -135,12 +137,17 @@ func (b *builder) newBlock() *block {
 // enter begins a block at pc, where several ways meet. A place that holds the same number on all of them keeps it; others
 // become phis, if anybody wants them.
 func (b *builder) enter(pc int) {
-	bl := b.newBlock()
 	if b.cur != nil {
 		b.cur.term = term{kind: termJump, pc: pc}
 		b.ways[pc] = append(b.ways[pc], way{&b.cur.term.yes, b.at})
 	}
 	ways := b.ways[pc]
+	b.ways[pc] = nil
+	if cbpf.Info(b.prog[pc].Op).Form == cbpf.FormRetA {
+		b.retEach(ways)
+		return
+	}
+	bl := b.newBlock()
 	for _, w := range ways {
 		w.edge.to = bl
 	}
@@ -164,7 +171,16 @@ func (b *builder) enter(pc int) {
 		}
 		b.at[i] = phi
 	}
-	b.cur, b.ways[pc] = bl, nil
+	b.cur = bl
+}
+
+// retEach gives each of the ways an end of its own, so that A need not be the same on all.
+func (b *builder) retEach(ways []way) {
+	for _, w := range ways {
+		b.cur = b.newBlock()
+		w.edge.to = b.cur
+		b.ret(w.at[placeA])
+	}
 }
 
 // leaveTo notes a way to pc.
@@ -172,8 +188,34 @@ func (b *builder) leaveTo(e *edge, pc int) { b.ways[pc] = append(b.ways[pc], way
 
 // ret ends the block at hand with a verdict.
 func (b *builder) ret(v value) {
+	if b.hook.binary {
+		b.match(v)
+		return
+	}
 	b.cur.term = term{kind: termRet, a: v, pc: b.pc}
 	b.cur = nil
+}
+
+// match ends the block at hand with verdict 1 in the place of all but 0.
+func (b *builder) match(v value) {
+	t := &b.cur.term
+	*t = term{kind: termCond, op: ebpf.JNe, a: v, b: b.constant(0), pc: b.pc}
+	if yes, certain := b.decided(t); certain {
+		*t = term{kind: termRet, a: b.verdict(yes), pc: b.pc}
+	} else {
+		for i, e := range []*edge{&t.yes, &t.no} {
+			e.to = b.newBlock()
+			e.to.term = term{kind: termRet, a: b.verdict(i == 0), pc: b.pc}
+		}
+	}
+	b.cur = nil
+}
+
+func (b *builder) verdict(match bool) value {
+	if match {
+		return b.constant(1)
+	}
+	return b.constant(0)
 }
 
 func (b *builder) append(in inst) {

@@ -150,9 +150,11 @@ func (b *builder) extension(ext cbpf.Ext) {
 // interfaceKnown ends the program with what A holds where there is no interface, as the kernel does.
 func (b *builder) interfaceKnown() {
 	index := b.define(b.property(cbpf.ExtIfIndex, noValue, noValue))
-	known, unknown := &block{}, &block{}
-	b.cur.term = term{kind: termCond, op: ebpf.JEq, a: index, b: b.constant(0), pc: b.pc, yes: edge{to: unknown}, no: edge{to: known}}
-	unknown.term = term{kind: termRet, a: b.at[placeA], pc: b.pc}
-	b.blocks = append(b.blocks, unknown, known)
-	b.cur = known
+	t := &b.cur.term
+	*t = term{kind: termCond, op: ebpf.JEq, a: index, b: b.constant(0), pc: b.pc}
+	b.cur = b.newBlock()
+	t.yes.to = b.cur
+	b.ret(b.at[placeA])
+	b.cur = b.newBlock()
+	t.no.to = b.cur
 }

@@ -157,8 +157,11 @@ func aluBounds(fn ebpf.ALUOp, a, b bounds) bounds {
 	case ebpf.Mod:
 		return upTo(min(a.hi, b.hi-min(b.hi, 1)))
 	case ebpf.Or, ebpf.Xor:
-		may := a.may | b.may
-		return bounds{hi: may, may: may}
+		known := bounds{hi: a.may | b.may, may: a.may | b.may}
+		if fn == ebpf.Or {
+			known.lo = max(a.lo, b.lo)
+		}
+		return known
 	case ebpf.And:
 		may := a.may & b.may
 		return bounds{hi: min(may, a.hi, b.hi), may: may}
@@ -170,6 +173,9 @@ func aluBounds(fn ebpf.ALUOp, a, b bounds) bounds {
 			}
 			return bounds{hi: may, may: may}
 		}
+		if a.lo == a.hi {
+			return shifted(a.lo)
+		}
 	case ebpf.Rsh:
 		if b.lo == b.hi {
 			return bounds{a.lo >> shift, a.hi >> shift, a.may >> shift}
@@ -177,4 +183,13 @@ func aluBounds(fn ebpf.ALUOp, a, b bounds) bounds {
 		return upTo(a.hi)
 	}
 	return anyNumber
+}
+
+// shifted are the numbers that k becomes where it is shifted left by any number of bits.
+func shifted(k uint32) bounds {
+	known := exactly(k)
+	for n := range uint32(32) {
+		known = known.both(exactly(k << n))
+	}
+	return known
 }

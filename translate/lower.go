@@ -36,15 +36,16 @@ type lowerer struct {
 	*graph
 	*emitter
 	layout
-	code   []vinsn
-	labels []ebpf.Label        // of each block
-	raw    []bool              // of each value: it is kept in the byte order of the packet
-	temps  vreg                // the next temporary
-	cut    bool                // the block at hand does not go on: a guard cannot hold
-	missed bool                // some guard goes to miss
-	wanted map[ebpf.Label]bool // labels that some jump goes to, or that are fallen into
-	copies map[*block]int      // of blocks that only end the program: how often that was done elsewhere
-	pc     int
+	code    []vinsn
+	labels  []ebpf.Label        // of each block
+	raw     []bool              // of each value: it is kept in the byte order of the packet
+	temps   vreg                // the next temporary
+	cut     bool                // the block at hand does not go on: a guard cannot hold
+	missed  bool                // some guard goes to miss
+	guarded bool                // some guard stands above
+	wanted  map[ebpf.Label]bool // labels that some jump goes to, or that are fallen into
+	copies  map[*block]int      // of blocks that only end the program: how often that was done elsewhere
+	pc      int
 }
 
 // lower makes the code of the graph, and says how many virtual registers that has, and whether any guard goes
@@ -132,9 +133,7 @@ func (l *lowerer) define(v value) {
 		l.put(ebpf.Add.Reg(0, 0), dst, machine(l.data))
 	case exprLen:
 		if l.lengthByLimit {
-			l.put(ebpf.Mov.Reg(0, 0), dst, machine(l.limit))
-			l.put(ebpf.Sub.Reg(0, 0), dst, machine(l.data))
-			l.put(ebpf.And.Imm32(0, 1<<31-1), dst, noReg) // which the verifier remembers better than a move
+			l.length(v)
 			return
 		}
 		l.ask(dst, func(e *emitter) { e.length(e, e.regA) }, l.lostByLength())
@@ -246,28 +245,35 @@ func (l *lowerer) end(b *block) {
 		l.assign(t.yes.assigns)
 		l.jump(b, t.yes.to)
 	case termCond:
-		cond, onTrue, onFalse := l.condition(t), t.yes.to, t.no.to
-		if op, ok := opposite[t.op]; ok && onTrue.id == b.id+1 {
-			cond.ins.Op += ebpf.Opcode(op) - ebpf.Opcode(t.op)
-			onTrue, onFalse = onFalse, onTrue
+		op, onTrue, onFalse := t.op, t.yes.to, t.no.to
+		if not, ok := opposite[op]; ok && onTrue.id == b.id+1 {
+			op, onTrue, onFalse = not, onFalse, onTrue
 		}
+		cond := l.condition(op, t)
 		l.goIf(cond.ins, cond.dst, cond.src, l.labels[onTrue.id])
 		l.jump(b, onFalse)
 	}
 }
 
-// condition is the comparison at the end of a block.
-func (l *lowerer) condition(t *term) vinsn {
+// condition is the comparison at the end of a block, by op.
+func (l *lowerer) condition(op ebpf.JumpOp, t *term) vinsn {
 	in := vinsn{dst: vreg(t.a), src: noReg, pc: l.pc}
 	k, isConst := l.constOf(t.b)
+	if l.lengthByLimit && l.asksForEmpty(t) {
+		in.ins, in.dst, in.src = ebpf.JLe.Reg(0, 0), machine(l.limit), machine(l.data)
+		if op == ebpf.JNe {
+			in.ins = ebpf.JGt.Reg(0, 0)
+		}
+		return in
+	}
 	if !isConst {
-		in.ins, in.src = t.op.Reg32(0, 0), vreg(t.b)
+		in.ins, in.src = op.Reg32(0, 0), vreg(t.b)
 		return in
 	}
 	if l.raw[t.a] {
 		k = swapBytes(k, l.width(t.a))
 	}
-	in.ins = t.op.Imm32(0, k)
+	in.ins = op.Imm32(0, k)
 	return in
 }
 
@@ -304,12 +310,6 @@ func (l *lowerer) ret(v value) {
 	if k, ok := l.constOf(v); ok {
 		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
 			e.returns(k)
-			return nil
-		}
-	} else if l.actions != nil {
-		l.goIf(ebpf.JEq.Imm32(0, 0), vreg(v), noReg, l.drop)
-		in.emit = func(e *emitter, _ int, _ ebpf.Register) error {
-			e.returns(1)
 			return nil
 		}
 	} else {

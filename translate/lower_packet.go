@@ -25,6 +25,7 @@ func swapBytes(k uint32, size uint8) uint32 {
 
 // guard goes elsewhere unless the bytes in front of hi are there.
 func (l *lowerer) guard(in inst) {
+	l.guarded = true
 	limit := machine(l.limit)
 	switch {
 	case l.whole:

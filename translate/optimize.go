@@ -26,7 +26,7 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	if h.byAddress && e.search.any() { // the searches want the registers of the pointers
 		return false, nil
 	}
-	h.ahead = e.search.payOff
+	h.ahead, h.binary = e.search.payOff, e.actions != nil
 	g := buildGraph(e.prog, h)
 	g.optimize(level)
 	e.doubtful = e.forget && g.visits() > mostVisits

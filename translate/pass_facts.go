@@ -33,8 +33,12 @@ type factUser struct {
 func (u *factUser) block(b *block) {
 	u.out = append(u.out, b)
 	here := u.at[b.id]
-	u.simplify(&b.term)
-	if yes, certain := u.decide(here, nil, &b.term); certain {
+	yes, certain := u.decide(here, nil, &b.term)
+	if !certain {
+		u.simplify(&b.term)
+		yes, certain = u.decide(here, nil, &b.term)
+	}
+	if certain {
 		gone := &b.term.no
 		if !yes {
 			gone = &b.term.yes

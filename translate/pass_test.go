@@ -49,7 +49,7 @@ func TestPasses(t *testing.T) {
 `,
 	}, {
 		name:    "build: a place that differs on two ways becomes a phi, one that nobody reads does not",
-		program: "ldb [0]\n jeq #1, one, two\n one: ldx #7\n ld #5\n ja out\n two: ldx #8\n ld #6\n out: ret a",
+		program: "ldb [0]\n jeq #1, one, two\n one: ldx #7\n ld #5\n ja out\n two: ldx #8\n ld #6\n out: or #16\n ret a",
 		want: `b0:
 	guard 1
 	v1 = load1 [0]
@@ -59,7 +59,26 @@ b1:
 b2:
 	goto b3 v7=0x6
 b3:
-	ret v7
+	v9 = v7 | 0x10
+	ret v9
+`,
+	}, {
+		name:    "build: each way to a return of A has an end of its own",
+		program: "ldb [0]\n jeq #1, one, two\n one: ld #5\n ja out\n two: ld [4]\n out: ret a",
+		want: `b0:
+	guard 1
+	v1 = load1 [0]
+	if v1 == 0x1 goto b1 else b2
+b1:
+	goto b3
+b2:
+	guard 8
+	v4 = load4 [4]
+	goto b4
+b3:
+	ret 0x5
+b4:
+	ret v4
 `,
 	}, {
 		name:    "facts: a comparison that is decided on one way only is led past",

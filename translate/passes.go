@@ -12,10 +12,10 @@ type pass struct {
 var passes = []pass{
 	{"facts", useFacts, 2, "decides comparisons, and leads paths past them"},
 	{"guard", mergeGuards, 1, "wants what follows each guard settled; blocks that only end in 0 are gone behind it"},
-	{"returns", shareReturns, 1, "brings the ends together, so that chains of comparisons show"},
-	{"tree", searchTrees, 2, "wants chains of blocks that do nothing but compare"},
-	{"straighten", straighten, 1, "joins what the passes above left in pieces; reuse then sees longer blocks"},
-	{"reuse", reuse, 1, "wants all definitions in place that paths need"},
+	{"returns", shareReturns, 1, "brings the ends together; what leads to the same end is seen to"},
+	{"straighten", straighten, 1, "joins what the passes above left in pieces"},
+	{"reuse", reuse, 1, "wants all definitions in place that paths need; chains of comparisons then show"},
+	{"tree", searchTrees, 2, "wants chains of blocks that do nothing but compare, and one end for each verdict"},
 	{"dead", dropDead, 1, "last: drops what the others left unread"},
 }
 
