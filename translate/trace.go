@@ -63,8 +63,18 @@ func (t *trace) begin(e *emitter) {
 		t.beginXDP(e, object)
 	}
 	if e.forget {
+		blur(e, capturedSlot)
 		e.b.Emit(ebpf.Load(4, e.regZero, ebpf.R10, wireSlot))
 	}
+}
+
+// blur writes half of the 8 bytes at a place of the stack once more. The verifier, which takes a number that it wrote as a whole for
+// the one that it reads, and learns of it there, then takes that for a new one each time.
+func blur(e *emitter, slot int16) {
+	e.b.Emit(
+		ebpf.Load(4, e.regZero, ebpf.R10, slot+4),
+		ebpf.Store(4, ebpf.R10, slot+4, e.regZero),
+	)
 }
 
 // beginSkb measures a struct sk_buff. All places count from head at first.
