@@ -224,25 +224,25 @@ func TestSnippetOptimised(t *testing.T) {
        1:	r5 += 24
        2:	if r5 > r4 goto +16
        3:	r6 = *(u8 *)(r3 + 23)
-       4:	if w6 == 6 goto +2
-       5:	r7 = r6
-       6:	goto +10
-       7:	r5 = *(u8 *)(r3 + 14)
-       8:	w5 &= 15
-       9:	w5 <<= 2
-      10:	r5 += r3
-      11:	r8 = r5
-      12:	r8 += 17
-      13:	if r8 > r4 goto +5
-      14:	r5 = *(u8 *)(r5 + 16)
-      15:	w6 += w5
-      16:	r7 = r6
-      17:	w5 = w7
+       4:	if w6 != 6 goto +12
+       5:	r5 = *(u8 *)(r3 + 14)
+       6:	w5 &= 15
+       7:	w5 <<= 2
+       8:	r5 += r3
+       9:	r7 = r5
+      10:	r7 += 17
+      11:	if r7 > r4 goto +7
+      12:	r5 = *(u8 *)(r5 + 16)
+      13:	w7 = w6
+      14:	w7 += w5
+      15:	w5 = w7
+      16:	goto +4
+      17:	w5 = w6
       18:	goto +2
       19:	w5 = 0
       20:	goto +0
 `, s.Program.String())
-	require.Equal(t, []int{0, 3, 5, 7, 14, 17, 19}, s.Blocks())
+	require.Equal(t, []int{0, 3, 5, 12, 17, 19}, s.Blocks())
 	require.Equal(t, 19, s.NoMatch)
 	require.Zero(t, s.Stats.Stack)
 }
