@@ -104,13 +104,10 @@ func TestKernelHooksAgreeOnRandomPrograms(t *testing.T) {
 }
 
 // share yields the seeds of the random programs that the kernel is to load for a variant. The variants of a target share
-// those of the target.
+// those of the target. TestVerifierTakesRandomPrograms has more.
 func share(all []variant, index int) func(yield func(uint64) bool) {
 	every := uint64(100) // 1,000 programs
-	switch {
-	case os.Getenv(fullEnv) != "":
-		every = 5 // 20,000
-	case testing.Short():
+	if testing.Short() {
 		every = 1000
 	}
 	same, before := uint64(0), uint64(0)
