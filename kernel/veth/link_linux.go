@@ -122,6 +122,25 @@ func (e *End) setUp(peer *End) error {
 // namespace. The function must return: t.FailNow and require do not belong there.
 func (e *End) Do(f func() error) error { return e.space.do(f) }
 
+// Send sends a frame from the near device, to whatever is there to see it. It does not wait until it has arrived.
+func (l *Link) Send(f Frame) error {
+	if err := l.fits(f); err != nil {
+		return err
+	}
+	return l.Near.Do(func() error { return l.sender.send(f) })
+}
+
+// fits says what is wrong with the sizes of a frame.
+func (l *Link) fits(f Frame) error {
+	if len(f.Data) < ethernet || f.Linear != 0 && (f.Linear < ethernet || f.Linear > len(f.Data)) {
+		return fmt.Errorf("%d bytes, %d in one piece: %w", len(f.Data), f.Linear, unix.EINVAL)
+	}
+	if len(f.Data) > l.longest {
+		return fmt.Errorf("%d bytes, the devices forward %d: %w", len(f.Data), l.longest, unix.EMSGSIZE)
+	}
+	return nil
+}
+
 // Close takes the devices away, and the namespaces as soon as nobody has a socket in them. Stations must be closed before.
 func (l *Link) Close() error {
 	var all []error

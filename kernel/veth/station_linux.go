@@ -108,14 +108,11 @@ func (s *Station) Try(f Frame) (r0 uint32, err error) {
 }
 
 func (s *Station) send(f Frame) error {
-	if len(f.Data) < ethernet || f.Linear != 0 && (f.Linear < ethernet || f.Linear > len(f.Data)) {
-		return fmt.Errorf("%d bytes, %d in one piece: %w", len(f.Data), f.Linear, unix.EINVAL)
-	}
-	if len(f.Data) > s.link.longest {
-		return fmt.Errorf("%d bytes, the devices forward %d: %w", len(f.Data), s.link.longest, unix.EMSGSIZE)
-	}
 	if s.place != CgroupEgress {
-		return s.link.Near.Do(func() error { return s.link.sender.send(f) })
+		return s.link.Send(f)
+	}
+	if err := s.link.fits(f); err != nil {
+		return err
 	}
 	payload, ok := s.link.payload(f.Data)
 	if !ok || f.Linear != 0 && f.Linear != len(f.Data)-len(payload) {
