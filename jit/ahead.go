@@ -84,41 +84,35 @@ func (a *asm) ask(descs, buf reg, r reads) {
 	}
 }
 
-// askAhead is how the loop over single packets asks: between two of them, once for each step.
-type askAhead struct {
-	top, due, done label
-	reads          reads
-}
-
-// whenDue goes to askNow, and to the top of the loop again, until enough is asked for. At argAsk is the descriptor that it
-// does that at.
-func (c *compiler) whenDue(a *askAhead) {
-	if a.reads.hi == 0 {
-		return
-	}
-	a.due, a.done = c.newLabel(), c.newLabel()
-	c.aluMem(true, aluCmp, regDesc, at(regArgs, argAsk))
-	c.jump(ccAE, a.due)
-	c.bind(a.done)
-}
-
-// askNow does one step. Behind the last one argAsk is where no descriptor is.
-func (c *compiler) askNow(a *askAhead) {
-	if a.reads.hi == 0 {
-		return
-	}
+// askAhead is where the loop over single packets stops at packets from which it has to ask for more, and behind the last one. Up to
+// the next stop, packets cost nothing more. Before the first there is a stop, too.
+func (c *compiler) askAhead(top label, r reads) {
 	const descs, buf = rax, rdi
-	end := c.newLabel()
-	c.bind(a.due)
+	again, ask, enough, stop := c.newLabel(), c.newLabel(), c.newLabel(), c.newLabel()
+	out := c.newLabel()
+	c.aluMem(true, aluCmp, regDesc, at(regArgs, argDescEnd))
+	c.jump(ccAE, out)
+	c.bind(again)
 	c.load(8, descs, at(regArgs, argAsk))
+	c.aluReg(true, aluCmp, direct(regDesc), descs)
+	c.jump(ccAE, ask)
+	c.aluMem(true, aluCmp, descs, at(regArgs, argDescEnd))
+	c.jump(ccBE, stop)
+	c.load(8, descs, at(regArgs, argDescEnd))
+	c.bind(stop)
+	c.store(8, at(regArgs, argStop), descs)
+	c.jump(always, top)
+
+	c.bind(ask)
 	c.aluImm(true, aluAdd, direct(descs), aheadPackets*descSize)
 	c.aluMem(true, aluCmp, descs, at(regArgs, argAskLast))
-	c.jump(ccA, end)
+	c.jump(ccA, enough)
 	c.load(8, buf, at(regArgs, argBuf))
-	c.ask(descs, buf, a.reads)
+	c.ask(descs, buf, r)
 	c.aluImm(true, aluAdd, at(regArgs, argAsk), aheadStep*descSize)
-	c.jump(always, a.top)
-	c.bind(end)
+	c.jump(always, again)
+	c.bind(enough)
 	c.storeImm(8, at(regArgs, argAsk), -1)
-	c.jump(always, a.done)
+	c.jump(always, again)
+	c.bind(out)
 }

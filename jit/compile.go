@@ -34,23 +34,27 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	c := newCompiler(p, facts)
 	skb := usesSkb(facts)
 	top, check, wrong := c.newLabel(), c.newLabel(), c.newLabel()
-	ahead := askAhead{top: top, reads: readsOf(p, facts)}
+	reads, end := readsOf(p, facts), int32(argDescEnd)
+	if reads.hi > 0 {
+		end = argStop
+	}
 
 	c.enter()
 	c.jump(always, check)
 	c.bind(top)
-	c.whenDue(&ahead)
 	c.nextPacket(skb, least, wrong)
 	c.body()
 	c.bind(c.exit)
 	c.starts[len(p)] = c.here()
 	c.finishPacket(skb)
 	c.bind(check)
-	c.aluMem(true, aluCmp, regDesc, at(regArgs, argDescEnd))
+	c.aluMem(true, aluCmp, regDesc, at(regArgs, end))
 	c.jump(ccB, top)
+	if reads.hi > 0 {
+		c.askAhead(top, reads)
+	}
 	c.ret()
 	c.leave(wrong)
-	c.askNow(&ahead)
 
 	code, place := c.assemble()
 	starts = make([]int, len(c.starts))
@@ -107,6 +111,7 @@ func (c *compiler) enter() {
 	c.aluImm(true, aluSub, direct(rax), aheadPackets*descSize)
 	c.store(8, at(regArgs, argAsk), rax)
 	c.aluReg(true, aluAdd, at(regArgs, argAskLast), regDesc)
+	c.store(8, at(regArgs, argStop), regDesc)
 }
 
 // nextPacket puts the arguments of the program into their registers, once the descriptor is found to be inside the buffer.

@@ -32,6 +32,7 @@ type args struct {
 	at      uintptr
 	ask     int64
 	askLast int64
+	stop    uintptr
 }
 
 // callCode enters generated code and returns what it leaves in RAX.

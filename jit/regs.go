@@ -31,19 +31,20 @@ const (
 
 // The block of arguments, which Go fills in and generated code works on (type args).
 const (
-	argBuf     = 0  // first byte of the buffer
-	argBufLen  = 8  // its length
-	argDescs   = 16 // first descriptor
-	argCount   = 24 // how many there are
-	argOut     = 32 // where the verdicts go
-	argSkb     = 40 // SkBuff of the packet at hand
-	argSkbStep = 48 // from one packet's to the next
-	argSeed    = 56 // state of the random numbers
-	argDescEnd = 64 // scratch: one past the last descriptor
-	argFault   = 72 // out: 0, or 1 plus the pc of the access that failed; badDesc for a descriptor
-	argAt      = 80 // out: bytes from the first descriptor to the one at hand then
-	argAsk     = 88 // from the first descriptor to the one whose packet is asked for next; then scratch
-	argAskLast = 96 // to the last one at which a step of that can begin; then scratch
+	argBuf     = 0   // first byte of the buffer
+	argBufLen  = 8   // its length
+	argDescs   = 16  // first descriptor
+	argCount   = 24  // how many there are
+	argOut     = 32  // where the verdicts go
+	argSkb     = 40  // SkBuff of the packet at hand
+	argSkbStep = 48  // from one packet's to the next
+	argSeed    = 56  // state of the random numbers
+	argDescEnd = 64  // scratch: one past the last descriptor
+	argFault   = 72  // out: 0, or 1 plus the pc of the access that failed; badDesc for a descriptor
+	argAt      = 80  // out: bytes from the first descriptor to the one at hand then
+	argAsk     = 88  // from the first descriptor to the one whose packet is asked for next; then scratch
+	argAskLast = 96  // to the last one at which a step of that can begin; then scratch
+	argStop    = 104 // scratch: the descriptor at which the loop over packets is left to ask, or for good
 )
 
 // An ebpf.Packet, as runSingle finds it.

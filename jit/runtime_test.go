@@ -27,7 +27,7 @@ func TestArgumentsAreWhereTheCodeLooks(t *testing.T) {
 		argBuf: unsafe.Offsetof(a.buf), argBufLen: unsafe.Offsetof(a.bufLen), argDescs: unsafe.Offsetof(a.descs),
 		argCount: unsafe.Offsetof(a.count), argOut: unsafe.Offsetof(a.out), argSkb: unsafe.Offsetof(a.skb),
 		argSkbStep: unsafe.Offsetof(a.skbStep), argSeed: unsafe.Offsetof(a.seed), argDescEnd: unsafe.Offsetof(a.descEnd),
-		argFault: unsafe.Offsetof(a.fault), argAt: unsafe.Offsetof(a.at), argAsk: unsafe.Offsetof(a.ask), argAskLast: unsafe.Offsetof(a.askLast),
+		argFault: unsafe.Offsetof(a.fault), argAt: unsafe.Offsetof(a.at), argAsk: unsafe.Offsetof(a.ask), argAskLast: unsafe.Offsetof(a.askLast), argStop: unsafe.Offsetof(a.stop),
 	} {
 		require.Equal(t, uintptr(want), got)
 	}
