@@ -69,3 +69,14 @@ TEXT ·callVector(SB), 0, $2560-16
 	MOVQ a+8(FP), DI
 	CALL AX
 	RET
+
+// func vendor() (b, d, c uint32)
+//
+// CPUID, leaf 0: the vendor's name in the order of its letters (Intel SDM volume 2, CPUID).
+TEXT ·vendor(SB), NOSPLIT, $0-12
+	XORL AX, AX
+	CPUID
+	MOVL BX, b+0(FP)
+	MOVL DX, d+4(FP)
+	MOVL CX, c+8(FP)
+	RET

@@ -61,10 +61,18 @@ var (
 
 	vmovdqu128   = vop{name: "vmovdqu32", prefix: 2, page: 1, code: 0x6f, length: vl128, unit: 16}
 	vinserti32x4 = vop{name: "vinserti32x4", prefix: 1, page: 3, code: 0x38, length: vl512, unit: 16, imm: true}
+	vinserti32y4 = vop{name: "vinserti32x4", prefix: 1, page: 3, code: 0x38, length: vl256, unit: 16, imm: true}
 	vpunpckldq   = vop{name: "vpunpckldq", prefix: 1, page: 1, code: 0x62, length: vl512, unit: 64}
 	vpunpckhdq   = vop{name: "vpunpckhdq", prefix: 1, page: 1, code: 0x6a, length: vl512, unit: 64}
 	vpunpcklqdq  = vop{name: "vpunpcklqdq", prefix: 1, page: 1, wide: true, code: 0x6c, length: vl512, unit: 64}
 	vpunpckhqdq  = vop{name: "vpunpckhqdq", prefix: 1, page: 1, wide: true, code: 0x6d, length: vl512, unit: 64}
+
+	// Single numbers: into a vector from memory, and two at once out of one.
+	vmovd         = vop{name: "vmovd", prefix: 1, page: 1, code: 0x6e, length: vl128, unit: 4}
+	vpinsrd       = vop{name: "vpinsrd", prefix: 1, page: 3, code: 0x22, length: vl128, unit: 4, imm: true}
+	vmovqTo       = vop{name: "vmovq", prefix: 1, page: 1, wide: true, code: 0x7e, length: vl128, unit: 8}
+	vpextrq       = vop{name: "vpextrq", prefix: 1, page: 3, wide: true, code: 0x16, length: vl128, unit: 8, imm: true}
+	vextracti32x4 = vop{name: "vextracti32x4", prefix: 1, page: 3, code: 0x39, length: vl512, unit: 16, imm: true}
 
 	// For division, eight numbers at a time.
 	vextracti64x4 = vop{name: "vextracti64x4", prefix: 1, page: 3, wide: true, code: 0x3b, length: vl512, unit: 32, imm: true}

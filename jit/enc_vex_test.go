@@ -167,6 +167,31 @@ func oddCases() (cases []vectorCase) {
 			}
 		}
 	}
+	for _, z := range zregs {
+		memories(4, func(x vrm, text string) {
+			to, with := register(z, 16), register(31-z, 16)
+			load, insert := evex{op: &vmovd, dst: uint8(z), rm: x}, evex{op: &vpinsrd, dst: uint8(z), src: 31 - z, rm: x, imm: 3}
+			add("vmovd"+to+",dwordptr"+text, func(a *asm) { a.evex(load) })
+			add("vpinsrd"+to+","+with+",dwordptr"+text+",3", func(a *asm) { a.evex(insert) })
+			if insert.src = z ^ 15; z < 16 {
+				add("vmovd"+to+",dwordptr"+text, func(a *asm) { a.vex(load) })
+				add("vpinsrd"+to+","+register(z^15, 16)+",dwordptr"+text+",3", func(a *asm) { a.vex(insert) })
+			}
+		})
+		for _, r := range []reg{rax, rcx, rbx, r8, r15} {
+			name := strings.ToLower(asmReg(r, 8).String())
+			add("vmovq"+name+","+register(z, 16), func(a *asm) { a.evex(evex{op: &vmovqTo, dst: uint8(z), rm: vreg(zreg(r))}) })
+			add("vpextrq"+name+","+register(z, 16)+",1", func(a *asm) { a.evex(evex{op: &vpextrq, dst: uint8(z), rm: vreg(zreg(r)), imm: 1}) })
+		}
+		for _, other := range zregs {
+			add(fmt.Sprintf("vextracti32x4%s,%s,3", register(other, 16), register(z, 64)), func(a *asm) {
+				a.evex(evex{op: &vextracti32x4, dst: uint8(z), rm: vreg(other), imm: 3})
+			})
+			add(fmt.Sprintf("vinserti32x4%s,%s,%s,1", register(z, 32), register(31-z, 32), register(other, 16)), func(a *asm) {
+				a.evex(evex{op: &vinserti32y4, dst: uint8(z), src: 31 - z, rm: vreg(other), imm: 1})
+			})
+		}
+	}
 	for x := range kreg(8) {
 		for y := range kreg(8) {
 			for op, name := range map[kop]string{kand: "kandw", kandNot: "kandnw", kor: "korw", kxnor: "kxnorw", kxor: "kxorw"} {

@@ -63,6 +63,15 @@ func callOneFramed(code uintptr, data *byte, caplen, wirelen uint32, skb *ebpf.S
 //go:noescape
 func callVector(code uintptr, a *args)
 
+// vendor asks the processor who made it.
+func vendor() (b, d, c uint32)
+
+// madeByAMD reports whether it was AMD.
+func madeByAMD() bool {
+	b, d, c := vendor()
+	return b == 0x68747541 && d == 0x69746e65 && c == 0x444d4163 // "Auth", "enti", "cAMD"
+}
+
 // seal puts code into pages that are written first and made executable then, never both at once.
 func seal(code []byte) (*pages, error) {
 	const int3 = 0xcc

@@ -29,4 +29,6 @@ func runSingle(f *Func, pkt *ebpf.Packet) (uint64, error) { return runGeneral(f,
 
 func (*pages) runVector([]byte, []Desc, asking, []uint32) int { return 0 }
 
+func madeByAMD() bool { return false }
+
 func (*pages) entry() uintptr { return 0 }

@@ -56,9 +56,32 @@ func (e *narrowWriter) field(to zreg, field int) {
 	e.vex(evex{op: &vpermd, dst: uint8(to), src: order, rm: vreg(to)})
 }
 
+// windowOfOne reads the one column of a window: four bytes of each packet.
+func (e *narrowWriter) windowOfOne(v lanes, column int32) {
+	for half := range zreg(2) {
+		e.placesOf(4 * int(half))
+		for i, r := range vTemps {
+			from := vat(vBuf, column).plusReg(r)
+			if i == 0 {
+				e.vex(evex{op: &vmovd, dst: uint8(half), rm: from})
+			} else {
+				e.vex(evex{op: &vpinsrd, dst: uint8(half), src: half, rm: from, imm: byte(i)})
+			}
+		}
+	}
+	h := e.vectors[v]
+	to := e.target(h, 0)
+	e.vex(evex{op: &vinserti32x4, dst: uint8(to), src: 0, rm: vreg(1), imm: 1})
+	e.keep(h, to)
+}
+
 // window reads 16 bytes of each packet: packets i and i+4 into yi. Then the words that are wanted are put together.
 func (e *narrowWriter) window(l *line) {
 	w := &e.c.g.windows[l.window]
+	if len(w.columns) == 1 {
+		e.windowOfOne(l.outs[0], int32(w.columns[0]))
+		return
+	}
 	for part := range 2 {
 		e.placesOf(4 * part)
 		for i, r := range vTemps {

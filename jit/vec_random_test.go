@@ -32,6 +32,17 @@ func eachShape(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
+// eachWayToGather does the same, and once more with the kind of gathers that this processor is not good at.
+func eachWayToGather(t *testing.T, test func(t *testing.T)) {
+	eachShape(t, test)
+	if wide.has() {
+		defer func(all []*shape) { shapes = all }(shapes)
+		defer func(slow bool) { wide.slowGather = slow }(wide.slowGather)
+		shapes, wide.slowGather = []*shape{&wide}, !wide.slowGather
+		t.Run(wide.name+" with other gathers", test)
+	}
+}
+
 // vectored compiles a program and its vector body, which must be possible.
 func vectored(t testing.TB, p ebpf.Program) *Func {
 	requireVectors(t)
@@ -262,7 +273,7 @@ func sameVerdicts(t testing.TB, f *Func, p ebpf.Program, buf []byte, descs []Des
 	}
 }
 
-func TestRandomProgramsOnVectors(t *testing.T) { eachShape(t, testRandomProgramsOnVectors) }
+func TestRandomProgramsOnVectors(t *testing.T) { eachWayToGather(t, testRandomProgramsOnVectors) }
 
 func testRandomProgramsOnVectors(t *testing.T) {
 	requireVectors(t)

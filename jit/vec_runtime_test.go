@@ -31,7 +31,7 @@ func flush(g *generator, size int, lengths []int) (descs []Desc) {
 }
 
 // TestVectorsTouchNoByteOutside puts packets flush against both ends of a page whose neighbours fault, 16 at a time.
-func TestVectorsTouchNoByteOutside(t *testing.T) { eachShape(t, testVectorsTouchNoByteOutside) }
+func TestVectorsTouchNoByteOutside(t *testing.T) { eachWayToGather(t, testVectorsTouchNoByteOutside) }
 
 func testVectorsTouchNoByteOutside(t *testing.T) {
 	requireVectors(t)

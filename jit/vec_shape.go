@@ -8,16 +8,17 @@ import (
 
 // shape is a set of vector instructions: how many lanes it has, and what code for it must know.
 type shape struct {
-	name   string
-	lanes  int  // packets that are evaluated at once
-	size   int  // bytes of a vector
-	first  int  // vectors below are for the instructions of one line
-	count  int  // vectors from there on
-	masks  bool // masks have registers of their own
-	slots  int  // vectors in the frame
-	tables int  // words of the longest table that fits into registers
-	has    func() bool
-	writer func(*encoder) lineWriter
+	name       string
+	lanes      int  // packets that are evaluated at once
+	size       int  // bytes of a vector
+	first      int  // vectors below are for the instructions of one line
+	count      int  // vectors from there on
+	masks      bool // masks have registers of their own
+	slowGather bool // sixteen loads are faster
+	slots      int  // vectors in the frame
+	tables     int  // words of the longest table that fits into registers
+	has        func() bool
+	writer     func(*encoder) lineWriter
 
 	// Estimates in cycles for all lanes, from measurements on Zen 4; group is the loop around. Gathers cost less on processors
 	// of Intel.
@@ -42,6 +43,7 @@ var (
 		},
 		writer: func(e *encoder) lineWriter { return &wideWriter{e} },
 		group:  30, gather: 24, window: 18, divide: 40, line: 0.8,
+		slowGather: madeByAMD(),
 	}
 	narrow = shape{
 		name: "AVX2", lanes: 8, size: 32, first: 7, count: 9, slots: frameNarrow, tables: 16,

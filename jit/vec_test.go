@@ -16,7 +16,7 @@ import (
 )
 
 // TestVectorCodeIsAFramelessLeaf disassembles vector bodies: the runtime relies on their shape as on that of the others.
-func TestVectorCodeIsAFramelessLeaf(t *testing.T) { eachShape(t, testVectorCodeIsAFramelessLeaf) }
+func TestVectorCodeIsAFramelessLeaf(t *testing.T) { eachWayToGather(t, testVectorCodeIsAFramelessLeaf) }
 
 func testVectorCodeIsAFramelessLeaf(t *testing.T) {
 	for seed := range uint64(300) {
@@ -116,7 +116,7 @@ func TestVectorFrame(t *testing.T) {
 
 // TestEveryLengthOfPacket cuts packets to each length, sixteen or more of the same and mixed, and runs translated filters on
 // them: all of their guards are at work.
-func TestEveryLengthOfPacket(t *testing.T) { eachShape(t, testEveryLengthOfPacket) }
+func TestEveryLengthOfPacket(t *testing.T) { eachWayToGather(t, testEveryLengthOfPacket) }
 
 func testEveryLengthOfPacket(t *testing.T) {
 	requireVectors(t)

@@ -145,6 +145,11 @@ func (e *wideWriter) maskLine(l *line) {
 // gather reads four bytes for each lane. The instruction uses up its mask.
 func (e *wideWriter) gather(l *line) {
 	index, to, all := e.vector(l.a, scratch+1), e.target(l.dst, scratch), scratchK+1
+	if e.shape.slowGather {
+		e.gatherByHand(to, index, vrm{mem: true, base: l.base, disp: l.mem, scale: l.imm})
+		e.keep(l.dst, to)
+		return
+	}
 	e.mask(kxnor, all, all, all)
 	e.evex(evex{op: &vpgatherdd, dst: uint8(to), rm: vat(l.base, l.mem).plusLanes(index, l.imm), mask: all})
 	e.keep(l.dst, to)

@@ -48,10 +48,70 @@ func (e *wideWriter) field(to zreg, field int) {
 	e.evex(evex{op: &vpermt2d, dst: uint8(to), src: index, rm: vreg(scratch + 2)})
 }
 
+// quarters are the registers in which four numbers each are collected. Between them are those of the index and of a quarter of it.
+var quarters = [4]zreg{scratch, scratch + 2, scratch + 3, scratch + 5}
+
+// collect loads four numbers, each at its index in vTemps.
+func (e *wideWriter) collect(to zreg, from vrm) {
+	for i, r := range vTemps {
+		x := from.plusReg(r)
+		if i == 0 {
+			e.evex(evex{op: &vmovd, dst: uint8(to), rm: x})
+		} else {
+			e.evex(evex{op: &vpinsrd, dst: uint8(to), src: to, rm: x, imm: byte(i)})
+		}
+	}
+}
+
+// joinQuarters puts four times four numbers together.
+func (e *wideWriter) joinQuarters(to zreg) {
+	for i := 0; i < 4; i += 2 {
+		low, high := quarters[i], quarters[i+1]
+		e.evex(evex{op: &vinserti32y4, dst: uint8(low), src: low, rm: vreg(high), imm: 1})
+	}
+	e.evex(evex{op: &vinserti64x4, dst: uint8(to), src: quarters[0], rm: vreg(quarters[2]), imm: 1})
+}
+
+// gatherByHand does what a gather does, where the processor is slow at that.
+func (e *wideWriter) gatherByHand(to, index zreg, from vrm) {
+	const part = scratch + 4
+	for i, q := range quarters {
+		four := index
+		if i > 0 {
+			four = part
+			e.evex(evex{op: &vextracti32x4, dst: uint8(index), rm: vreg(part), imm: byte(i)})
+		}
+		e.evex(evex{op: &vmovqTo, dst: uint8(four), rm: vreg(zreg(vTemps[0]))})
+		e.evex(evex{op: &vpextrq, dst: uint8(four), rm: vreg(zreg(vTemps[2])), imm: 1})
+		for pair := 0; pair < 4; pair += 2 {
+			e.move(true, vTemps[pair+1], vTemps[pair])
+			e.move(false, vTemps[pair], vTemps[pair])
+			e.shiftImm(true, shiftRight, vTemps[pair+1], 32)
+		}
+		e.collect(q, from)
+	}
+	e.joinQuarters(to)
+}
+
+// windowOfOne reads the one column of a window: four bytes of each packet.
+func (e *wideWriter) windowOfOne(v lanes, column uint32) {
+	for i, q := range quarters {
+		e.placesOf(4 * i)
+		e.collect(q, vat(vBuf, int32(column)))
+	}
+	to := e.target(v, scratch)
+	e.joinQuarters(to)
+	e.keep(v, to)
+}
+
 // window reads 16 bytes of each packet: four packets into each of z0 to z3, in an order that makes up for what the
 // transposition does to it. Then the words that are wanted are put together.
 func (e *wideWriter) window(l *line) {
 	w := &e.c.g.windows[l.window]
+	if len(w.columns) == 1 {
+		e.windowOfOne(l.outs[0], w.columns[0])
+		return
+	}
 	for part := range 4 {
 		e.placesOf(4 * part)
 		for i, r := range vTemps {
