@@ -11,7 +11,8 @@
 //
 // The first three arguments are whatever there is at hand. The stub looks at all of them, so that compilers believe that it
 // needs them and know nothing of what it returns. Its body becomes the filter, which reads the fourth and the fifth
-// argument, uses the registers of the others, calls nothing, and has the stack of the stub for itself.
+// argument, uses the registers of the others, calls nothing unless it is told to read by a helper function, and has the stack of
+// the stub for itself.
 package inject
 
 import (
@@ -32,6 +33,9 @@ type Options struct {
 	// Optimize is the level of optimisation, as in translate.Options. Filters for objects of the byte order that this machine does not
 	// have are never optimised.
 	Optimize int
+	// Access is how the filter reads the packet. With translate.AccessProbe the last two arguments are addresses in the memory of the
+	// kernel, as programs at functions of the kernel have them; the licence must be compatible with the GPL.
+	Access translate.SnippetAccess
 }
 
 // The arguments of a stub that point at the packet.
@@ -52,11 +56,30 @@ func (e *StubError) Error() string {
 
 // snippet are the options for a filter in the place of a stub.
 func (o Options) snippet() translate.SnippetOptions {
-	return translate.SnippetOptions{
+	s := translate.SnippetOptions{
 		PacketStart: argData, PacketEnd: argDataEnd, Result: ebpf.R0,
 		Working: [4]ebpf.Register{ebpf.R0, ebpf.R1, ebpf.R2, ebpf.R3},
-		Windows: o.Windows, NetOff: o.NetOff, Optimize: o.Optimize,
+		Windows: o.Windows, NetOff: o.NetOff, Optimize: o.Optimize, Access: o.Access,
 	}
+	if o.Access == translate.AccessProbe {
+		s.PacketStart, s.PacketEnd = keptData, keptDataEnd
+		s.Working = [4]ebpf.Register{ebpf.R0, ebpf.R8, ebpf.R9, ebpf.R1}
+	}
+	return s
+}
+
+// Where filters that call a helper function have the arguments: a function finds nothing there that it had to keep.
+const (
+	keptData    = ebpf.R6
+	keptDataEnd = ebpf.R7
+)
+
+// begin is what stands in front of a filter.
+func (o Options) begin() ebpf.Program {
+	if o.Access == translate.AccessProbe {
+		return ebpf.Program{ebpf.Mov.Reg(keptData, argData), ebpf.Mov.Reg(keptDataEnd, argDataEnd)}
+	}
+	return nil
 }
 
 // end is what follows a filter that has left its verdict in r0.

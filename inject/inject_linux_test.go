@@ -18,17 +18,24 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
 
-// inObject puts filters into both stubs of the host, first into the file and then into the one that comes of it.
-func inObject(object []byte, filter cbpf.Program) (*cilium.CollectionSpec, error) {
-	once, _, err := inject.Object(object, "filter_stub", filter, inject.Options{})
-	if err != nil {
-		return nil, err
+// stubs are the functions of the host that filters go to, one after the other.
+var stubs = []struct {
+	symbol, program string
+	inject.Options
+}{
+	{"filter_stub", "xdp_prog", inject.Options{Optimize: 2}},
+	{"verdict_stub", "tc_prog", inject.Options{Verdict: true}},
+	{"probe_stub", "probe_prog", inject.Options{Verdict: true, Optimize: 1, Access: translate.AccessProbe}},
+}
+
+// inObject puts filters into all stubs of the host, first into the file and then into the one that comes of it.
+func inObject(object []byte, filter cbpf.Program) (_ *cilium.CollectionSpec, err error) {
+	for _, stub := range stubs {
+		if object, _, err = inject.Object(object, stub.symbol, filter, stub.Options); err != nil {
+			return nil, err
+		}
 	}
-	twice, _, err := inject.Object(once, "verdict_stub", filter, inject.Options{Verdict: true})
-	if err != nil {
-		return nil, err
-	}
-	return cilium.LoadCollectionSpecFromReader(bytes.NewReader(twice))
+	return cilium.LoadCollectionSpecFromReader(bytes.NewReader(object))
 }
 
 // inInstructions puts filters into the programs that the loader has made of the host.
@@ -37,12 +44,13 @@ func inInstructions(object []byte, filter cbpf.Program) (*cilium.CollectionSpec,
 	if err != nil {
 		return nil, err
 	}
-	xdp, tc := spec.Programs["xdp_prog"], spec.Programs["tc_prog"]
-	if xdp.Instructions, err = inject.Instructions(xdp.Instructions, "filter_stub", filter, inject.Options{}); err != nil {
-		return nil, err
+	for _, stub := range stubs {
+		p := spec.Programs[stub.program]
+		if p.Instructions, err = inject.Instructions(p.Instructions, stub.symbol, filter, stub.Options); err != nil {
+			return nil, err
+		}
 	}
-	tc.Instructions, err = inject.Instructions(tc.Instructions, "verdict_stub", filter, inject.Options{Verdict: true})
-	return spec, err
+	return spec, nil
 }
 
 // judge loads the host with a filter in it, and holds what it returns against the reference. It reports whether a stub can
@@ -66,10 +74,12 @@ func judge(t *testing.T, name string, p cbpf.Program, packets []cbpf.Packet, int
 		seen := cbpf.Packet{Data: pkt.Data, WireLen: uint32(len(pkt.Data)), Meta: cbpf.Meta{NoLink: true, NetOff: -1}}
 		want, err := cbpf.Run(p, &seen)
 		require.NoError(t, err)
-		got, err := coll.Programs["tc_prog"].Run(&cilium.RunOptions{Data: pkt.Data})
-		require.NoError(t, err)
-		require.Equal(t, want, got, "%s: packet %x", name, pkt.Data)
-		got, err = coll.Programs["xdp_prog"].Run(&cilium.RunOptions{Data: pkt.Data})
+		for _, program := range []string{"tc_prog", "probe_prog"} {
+			got, err := coll.Programs[program].Run(&cilium.RunOptions{Data: pkt.Data})
+			require.NoError(t, err)
+			require.Equal(t, want, got, "%s, %s: packet %x", program, name, pkt.Data)
+		}
+		got, err := coll.Programs["xdp_prog"].Run(&cilium.RunOptions{Data: pkt.Data})
 		require.NoError(t, err)
 		match := min(want, 1)
 		require.Equal(t, match+2, got, "%s: packet %x", name, pkt.Data)

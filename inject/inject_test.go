@@ -41,6 +41,17 @@ STUB int count(unsigned key)
 		__sync_fetch_and_add(v, salt);
 	return v != 0;
 }
+STUB unsigned probe_stub(void *_1, void *_2, void *_3, void *data, void *data_end)
+{
+	return (data != data_end) + (_1 == _2) + (_2 == _3);
+}
+static long (*const probe_read)(void *, unsigned, const void *) = (void *)113;
+SEC("tc") int probe_prog(struct __sk_buff *skb)
+{
+	unsigned long pointers[2] = {skb->data, skb->data_end}, addresses[2];
+	probe_read(addresses, sizeof(addresses), pointers); /* the verifier takes them for numbers now */
+	return probe_stub(skb, skb, skb, (void *)addresses[0], (void *)addresses[1]);
+}
 STUB unsigned constant_stub(void *_1, void *_2, void *_3, void *data, void *data_end) { return 1; }
 
 SEC("xdp") int xdp_prog(struct xdp_md *ctx)
@@ -124,6 +135,9 @@ func TestRefusals(t *testing.T) {
 	require.Error(t, err, "nobody needs its arguments, or even it")
 	_, err = inject.Instructions(spec.Programs["xdp_prog"].Instructions, "count", onlyIP, inject.Options{})
 	require.ErrorAs(t, err, &stub)
+	probe := inject.Options{Access: translate.AccessProbe}
+	_, _, err = inject.Object(bytes.ReplaceAll(object, []byte("GPL\x00"), []byte("MIT\x00")), "probe_stub", onlyIP, probe)
+	require.EqualError(t, err, `function "probe_stub" is no stub for a filter: filters that read by probe_read_kernel need a licence compatible with the GPL, and the object has "MIT"`)
 	_, _, err = inject.Object([]byte("no object"), "filter_stub", onlyIP, inject.Options{})
 	require.ErrorIs(t, err, ebpf.ReasonELF)
 }

@@ -31,6 +31,7 @@ func Instructions(program asm.Instructions, symbol string, filter cbpf.Program, 
 	if err != nil {
 		return nil, err
 	}
+	code = append(opts.beginning(), code...)
 	code[0] = code[0].WithMetadata(program[start].Metadata) // its name, type and line of source
 	code = append(code, opts.ending(symbol)...)
 	return slices.Concat(program[:start], code, program[end:]), nil
@@ -70,6 +71,14 @@ func plain(program asm.Instructions) (p ebpf.Program) {
 		}
 	}
 	return p
+}
+
+// beginning is Options.begin.
+func (o Options) beginning() (code asm.Instructions) {
+	for _, ins := range o.begin() {
+		code = append(code, asm.Mov.Reg(asm.Register(ins.Dst), asm.Register(ins.Src)))
+	}
+	return code
 }
 
 // ending is Options.end behind the label for results.

@@ -2,6 +2,8 @@ package inject
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
@@ -36,11 +38,14 @@ func Object(object []byte, symbol string, filter cbpf.Program, opts Options) ([]
 	if o.Order.Uint16([]byte{0, 1}) != binary.NativeEndian.Uint16([]byte{0, 1}) {
 		opts.Optimize = 0
 	}
+	if licence := o.Licence(); opts.Access == translate.AccessProbe && !ebpf.GPLCompatible(licence) {
+		return nil, nil, &StubError{symbol, fmt.Sprintf("filters that read by probe_read_kernel need a licence compatible with the GPL, and the object has %q", licence)}
+	}
 	s, err := translate.Snippet(filter, opts.snippet())
 	if err != nil {
 		return nil, nil, err
 	}
-	body := append(s.Program, opts.end()...)
+	body := slices.Concat(opts.begin(), s.Program, opts.end())
 	r := &Report{Section: stub.Section, Was: len(stub.Program), Is: len(body), Classic: len(filter), StackUse: s.Stats.Stack}
 	if r.LeftOut, err = o.Replace(symbol, body); err != nil {
 		return nil, nil, err

@@ -30,10 +30,12 @@ type SnippetOptions struct {
 	// Optimize is the level of optimisation, as in Options. Above 0 there are no scratch words, whose values live in registers;
 	// for what finds none, there are places of 8 bytes among the 64 below StackOffset.
 	Optimize int
+	// Access is how the packet is read.
+	Access SnippetAccess
 }
 
-// SnippetResult is a filter without a beginning and an end, to be put into a program. It calls no functions, and uses no more than
-// its options give it. Control falls into it at its first slot, to which nothing in it jumps, and leaves it only by jumps
+// SnippetResult is a filter without a beginning and an end, to be put into a program. It calls no functions but what
+// its Access says, and uses no more than its options give it. Control falls into it at its first slot, to which nothing in it jumps, and leaves it only by jumps
 // to the slot behind its last one, with the verdict in Result.
 type SnippetResult struct {
 	Program ebpf.Program
@@ -64,15 +66,15 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	if err := cbpf.Validate(p); err != nil {
 		return nil, err
 	}
-	a := &pointers{opts}
 	var b ebpf.Builder
-	e := makeEmitter(&b, p, a)
+	a := &pointers{opts}
+	e := makeEmitter(&b, p, opts.access())
 	if err := a.expresses(p, e.paths); err != nil {
 		return nil, err
 	}
 	behind := b.NewLabel()
 	e.taken, e.leave = opts.StackOffset, &behind
-	e.forget, e.newZero = e.paths.visits > snippetFollows, func() { a.newZero(e) }
+	e.forget, e.newZero = e.paths.visits > opts.follows(), func() { a.newZero(e) }
 	if err := e.translate(opts.Optimize); err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.doubtful && !follows(opts.around(slots), ebpf.XDP) {
+	if e.doubtful && !opts.followed(slots) {
 		opts.Optimize = 0
 		return Snippet(p, opts)
 	}
@@ -97,14 +99,34 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 	return s, nil
 }
 
-// around puts a snippet into a program for XDP.
-func (o *SnippetOptions) around(snippet ebpf.Program) ebpf.Program {
+func (o *SnippetOptions) access() access {
+	if o.Access == AccessProbe {
+		return &probing{pointers{*o}}
+	}
+	return &pointers{*o}
+}
+
+// follows is how many classic instructions of a snippet the verifier is sure to follow, besides the program around it.
+func (o *SnippetOptions) follows() int {
+	if o.Access == AccessProbe {
+		return verifierInsns / 64
+	}
+	return verifierInsns / 32
+}
+
+// followed reports whether the verifier comes to an end with an optimised snippet: in a program for XDP, or one at a function
+// that has the two addresses for arguments.
+func (o *SnippetOptions) followed(snippet ebpf.Program) bool {
 	const ctx = ebpf.R1
-	first := ebpf.Program{ebpf.Load(4, o.PacketStart, ctx, ebpf.XDPData), ebpf.Load(4, o.PacketEnd, ctx, ebpf.XDPDataEnd)}
+	abi, size, end := ebpf.XDP, 4, ebpf.XDPDataEnd
+	if o.Access == AccessProbe {
+		abi, size, end = ebpf.Trace, 8, 8
+	}
+	first := ebpf.Program{ebpf.Load(size, o.PacketStart, ctx, 0), ebpf.Load(size, o.PacketEnd, ctx, end)}
 	if o.PacketStart == ctx {
 		slices.Reverse(first)
 	}
-	return slices.Concat(first, snippet, ebpf.Program{ebpf.Mov.Reg(ebpf.R0, o.Result), ebpf.Return()})
+	return follows(slices.Concat(first, snippet, ebpf.Program{ebpf.Mov.Reg(ebpf.R0, o.Result), ebpf.Return()}), abi)
 }
 
 // Blocks returns the first slots of all blocks in their order: control comes to a block by its first slot only, and leaves it
@@ -125,9 +147,6 @@ func (s *SnippetResult) Blocks() []int {
 	}
 	return blocks
 }
-
-// snippetFollows is how many classic instructions of a snippet the verifier is sure to follow, besides the program around it.
-const snippetFollows = verifierInsns / 32
 
 // check says what makes no sense.
 func (o *SnippetOptions) check() error {
@@ -150,8 +169,12 @@ func (o *SnippetOptions) check() error {
 	switch {
 	case o.Result > ebpf.R9:
 		return fmt.Errorf("snippet: Result is %s; r9 is the last register that it can be", o.Result)
+	case o.Access > AccessProbe:
+		return fmt.Errorf("snippet: there is no Access %d", o.Access)
 	case o.StackOffset < 0 || o.StackOffset%4 != 0 || o.StackOffset > ebpf.StackSize:
 		return fmt.Errorf("snippet: StackOffset is %d, it must be a multiple of 4 from 0 to %d", o.StackOffset, ebpf.StackSize)
+	case o.Access == AccessProbe:
+		return o.checkProbe()
 	}
 	return nil
 }

@@ -13,15 +13,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// randomOptions draws registers and a part of the stack for a snippet.
+// randomOptions draws access, registers and a part of the stack for a snippet.
 func randomOptions(r *rand.Rand, level int) translate.SnippetOptions {
 	regs := r.Perm(int(ebpf.R10))
+	access := translate.SnippetAccess(r.IntN(2))
+	if access == translate.AccessProbe { // of r6 to r9 are start, end, Working[1] and Working[2]
+		kept, lost := r.Perm(4), r.Perm(6)
+		regs = []int{6 + kept[0], 6 + kept[1], lost[0], 6 + kept[2], 6 + kept[3], lost[1], lost[2], lost[3]}
+	}
 	o := translate.SnippetOptions{
 		PacketStart: ebpf.Register(regs[0]), PacketEnd: ebpf.Register(regs[1]),
 		Result:      ebpf.Register(regs[r.IntN(8)]),
 		StackOffset: -lengthSlot + 4*r.IntN(60),
 		Windows:     r.IntN(3) == 0, NetOff: 14,
-		Optimize: level,
+		Optimize: level, Access: access,
 	}
 	for i := range o.Working {
 		o.Working[i] = ebpf.Register(regs[2+i])
@@ -35,10 +40,16 @@ const (
 	lengthSlot = -16
 )
 
-// around puts a snippet into a program that is entered with data in r1 and its length in r2. It returns what the snippet has left in
+// kernelAddress is where packets are in the memory of the kernel.
+const kernelAddress = 0xffff888000001000
+
+// around puts a snippet into a program that is entered with data in r1 and its length in r2, or finds both in its context. It returns what the snippet has left in
 // all 64 bits of Result; or -1 if something has changed that does not belong to the snippet.
 func around(t *testing.T, s *translate.SnippetResult, o translate.SnippetOptions) ebpf.Program {
 	var b ebpf.Builder
+	if o.Access == translate.AccessProbe {
+		b.Emit(ebpf.Load(8, ebpf.R2, ebpf.R1, 8), ebpf.Load(8, ebpf.R1, ebpf.R1, 0))
+	}
 	b.Emit(ebpf.Store(8, ebpf.R10, startSlot, ebpf.R1), ebpf.Store(8, ebpf.R10, lengthSlot, ebpf.R2))
 	free := slices.DeleteFunc(slices.Clone(o.Working[:]), func(r ebpf.Register) bool { return r == o.Result })
 	end := func(r, length ebpf.Register) {
@@ -47,7 +58,7 @@ func around(t *testing.T, s *translate.SnippetResult, o translate.SnippetOptions
 	end(o.PacketEnd, free[0])
 	b.Emit(ebpf.Load(8, o.PacketStart, ebpf.R10, startSlot))
 	others := slices.DeleteFunc(registersTo(ebpf.R9), func(r ebpf.Register) bool {
-		return slices.Contains(o.Working[:], r) || r == o.Result || r == o.PacketStart || r == o.PacketEnd
+		return slices.Contains(destroyed(o), r) || r == o.PacketStart || r == o.PacketEnd
 	})
 	for _, r := range others {
 		b.Emit(ebpf.Mov.Imm(r, 1000+int32(r)))
@@ -74,6 +85,15 @@ func around(t *testing.T, s *translate.SnippetResult, o translate.SnippetOptions
 	return p
 }
 
+// destroyed are the registers that a snippet may write.
+func destroyed(o translate.SnippetOptions) []ebpf.Register {
+	own := append(slices.Clone(o.Working[:]), o.Result)
+	if o.Access == translate.AccessProbe {
+		own = append(own, registersTo(ebpf.R5)...)
+	}
+	return own
+}
+
 // registersTo are the registers up to one.
 func registersTo(last ebpf.Register) (all []ebpf.Register) {
 	for r := ebpf.R0; r <= last; r++ {
@@ -84,14 +104,18 @@ func registersTo(last ebpf.Register) (all []ebpf.Register) {
 
 // requireKept demands that a snippet writes nothing but what is its own, calls nothing, and does not end the program.
 func requireKept(t *testing.T, s *translate.SnippetResult, o translate.SnippetOptions) {
-	own := append(slices.Clone(o.Working[:]), o.Result)
-	stack := 64
-	if o.Windows && o.Optimize > 0 {
+	own, stack := destroyed(o), 64
+	switch {
+	case o.Access == translate.AccessProbe:
+		stack = 144
+	case o.Windows && o.Optimize > 0:
 		stack = 128
 	}
 	for pc, ins := range s.Program {
 		switch info := ins.Op.Info(); info.Form {
-		case ebpf.FormCall, ebpf.FormExit, ebpf.FormAtomic:
+		case ebpf.FormCall:
+			require.True(t, o.Access == translate.AccessProbe && ins.Imm == ebpf.HelperProbeReadKernel, "%d: %s", pc, s.Program)
+		case ebpf.FormExit, ebpf.FormAtomic:
 			t.Fatalf("%d: %s", pc, s.Program)
 		case ebpf.FormStoreReg, ebpf.FormStoreImm:
 			require.Equal(t, ebpf.R10, ins.Dst)
@@ -119,7 +143,11 @@ func requireSnippet(t *testing.T, p cbpf.Program, o translate.SnippetOptions, pa
 		}
 		want, quirks, err := cbpf.RunTrace(p, &cbpf.Packet{Data: pkt.Data, WireLen: uint32(len(pkt.Data)), Meta: meta})
 		require.NoError(t, err)
-		got, err := ebpf.Run(x, ebpf.User, &ebpf.Packet{Data: pkt.Data})
+		abi, in := ebpf.User, &ebpf.Packet{Data: pkt.Data}
+		if o.Access == translate.AccessProbe {
+			abi, in = ebpf.Trace, &ebpf.Packet{Args: []uint64{kernelAddress, uint64(len(pkt.Data))}, Kernel: []ebpf.Region{{Addr: kernelAddress, Bytes: pkt.Data}}}
+		}
+		got, err := ebpf.Run(x, abi, in)
 		require.NoError(t, err, "%+v\n%s", o, x)
 		if quirks&cbpf.QuirkWindow != 0 {
 			windows++
@@ -133,7 +161,7 @@ func requireSnippet(t *testing.T, p cbpf.Program, o translate.SnippetOptions, pa
 // headers where the options say.
 func TestSnippetVerdicts(t *testing.T) {
 	windows, stacks := 0, [translate.MaxOptimize + 1]int{}
-	for seed := range uint64(4000) {
+	for seed := range uint64(6000) {
 		r := rand.New(rand.NewPCG(seed, 8))
 		o := randomOptions(r, int(seed)%(translate.MaxOptimize+1))
 		p := difftest.GenProgram(r, difftest.GenOptions{MaxLen: 60 + 300*r.IntN(2), Windows: o.Windows, Exts: []cbpf.Ext{cbpf.ExtXorX}})

@@ -17,6 +17,7 @@ func injectCommand() *cobra.Command {
 	var symbol, out string
 	var opts inject.Options
 	var t translation
+	var probe bool
 	cmd := &cobra.Command{
 		Use:   "inject OBJECT [FILE] --symbol STUB",
 		Short: "Put a filter into an object file of extended programs",
@@ -30,7 +31,8 @@ five arguments, of which the last two point at the packet and behind it:
   }
 
 The stub then returns 1 for packets that match and 0 for others; with --verdict it returns what the filter
-does. All else in the object stays as it is, BTF included; only DWARF is left out.`,
+does. With --probe the last two arguments are addresses in the memory of the kernel, as programs for
+tracing have them; the object must be under the GPL. All else in the object stays as it is, BTF included; only DWARF is left out.`,
 		Example: `  cbpf2ebpf inject prog.o --symbol filter_stub -e 'tcp port 80' -o filtered.o
   tcpdump -ddd 'udp' | cbpf2ebpf inject prog.o --symbol filter_stub -o filtered.o`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +65,9 @@ does. All else in the object stays as it is, BTF included; only DWARF is left ou
 				return err
 			}
 			opts.Windows, opts.NetOff, opts.Optimize = true, link.Options(0).NetOff, t.optimize
+			if probe {
+				opts.Access = translate.AccessProbe
+			}
 			changed, report, err := inject.Object(object, symbol, in.program, opts)
 			if err != nil {
 				return injectFault(err, in, name)
@@ -82,6 +87,7 @@ does. All else in the object stays as it is, BTF included; only DWARF is left ou
 	cmd.Flags().StringVar(&symbol, "symbol", "", "`FUNCTION` of the object that the filter replaces")
 	t.levelFlag(cmd, translate.MaxOptimize)
 	cmd.Flags().BoolVar(&opts.Verdict, "verdict", false, "return what the filter returns, not just whether it is other than 0")
+	cmd.Flags().BoolVar(&probe, "probe", false, "read by probe_read_kernel: the last two arguments are addresses, as programs at functions of the kernel have them")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE`, whole or not at all")
 	return cmd
 }

@@ -48,6 +48,8 @@ func TestInject(t *testing.T) {
 	plain := succeed(t, "", "inject", object, filter("ip.d"), "--symbol", "filter_stub", "-O0")
 	require.Contains(t, succeed(t, plain, "disasm", "--symbol", "filter_stub"), "w1 != 2048 goto")
 	require.Contains(t, listing, "w0 = 1\n")
+	r := cli("", "inject", object, filter("ip.d"), "--symbol", "filter_stub", "--probe")
+	require.Contains(t, r.stderr, `need a licence compatible with the GPL, and the object has ""`)
 	verdicts := succeed(t, "", "inject", object, filter("ip.d"), "--symbol", "filter_stub", "--verdict")
 	require.NotContains(t, succeed(t, verdicts, "disasm", "--symbol", "filter_stub"), "w0 = 1\n")
 
