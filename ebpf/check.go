@@ -109,6 +109,9 @@ type checker struct {
 	wide    []bool   // second slots of wide constants
 	pending []*state // of each pc: what is known on the jumps that lead there
 	cur     *state   // what is known before the instruction at hand; nil behind one that never continues
+	idle    []*state // states that nobody needs any more
+	named   []joined // room for the work of a joiner
+	names   []int32  // likewise
 	symbols int32    // unknown numbers handed out so far
 	facts   Facts
 }
@@ -182,7 +185,7 @@ func (c *checker) visit(pc int) error {
 	if target, jumps := ins.Target(pc); jumps {
 		c.branch(ins, target)
 	} else if ins.Op == OpExit {
-		c.cur = nil
+		c.idle, c.cur = append(c.idle, c.cur), nil
 	}
 	next := pc + 1
 	if ins.Op == OpLoadWide {
@@ -201,15 +204,16 @@ func (c *checker) arrive(pc int) {
 	case c.cur == nil:
 		c.cur = c.pending[pc]
 	default:
-		c.cur = c.join(c.cur, c.pending[pc])
+		c.cur = c.merge(c.cur, c.pending[pc])
 	}
 	c.pending[pc] = nil
 }
 
 // branch sends what is known to the target of a jump, and keeps what is known where it is not taken.
 func (c *checker) branch(ins Instruction, target int) {
-	taken := c.cur.clone()
+	taken := c.cur
 	if info := ins.Op.Info(); info.Form == FormCondImm || info.Form == FormCondReg {
+		taken = c.copyOf(c.cur)
 		left, right := c.operands(ins)
 		taken.learn(ins, left, right, true)
 		c.cur.learn(ins, left, right, false)
@@ -217,9 +221,27 @@ func (c *checker) branch(ins Instruction, target int) {
 		c.cur = nil
 	}
 	if known := c.pending[target]; known != nil {
-		taken = c.join(taken, known)
+		taken = c.merge(taken, known)
 	}
 	c.pending[target] = taken
+}
+
+// copyOf is a copy of a state, in an idle one if there is any: a check needs few at a time, but one more at each comparison.
+func (c *checker) copyOf(s *state) *state {
+	last := len(c.idle) - 1
+	if last < 0 {
+		return s.clone()
+	}
+	twin := c.idle[last]
+	c.idle = c.idle[:last]
+	*twin = *s
+	return twin
+}
+
+// merge is join of two states of which nobody needs the second any more.
+func (c *checker) merge(a, b *state) *state {
+	c.idle = append(c.idle, b)
+	return c.join(a, b)
 }
 
 // allWellFormed checks each instruction on its own.

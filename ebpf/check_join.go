@@ -18,7 +18,7 @@ type joined struct {
 
 // join keeps in a what holds in both states, and returns it.
 func (c *checker) join(a, b *state) *state {
-	j := joiner{checker: c}
+	j := joiner{checker: c, named: c.named[:0], names: c.names[:0]}
 	for r := range a.regs {
 		if a.regs[r] != b.regs[r] {
 			a.regs[r] = j.value(a.regs[r], b.regs[r])
@@ -31,6 +31,7 @@ func (c *checker) join(a, b *state) *state {
 	a.caplen = min(a.caplen, b.caplen)
 	a.spills = j.spills(a, b)
 	a.fills = j.fills(a, b)
+	c.named, c.names = j.named, j.names
 	return a
 }
 
@@ -90,7 +91,9 @@ func (j *joiner) name(k kind, a, b int32, aOff, bOff int64) int32 {
 }
 
 // guards are the facts about the captured length that hold on both sides.
-func (j *joiner) guards(a, b *state) (out []guard) {
+func (j *joiner) guards(a, b *state) []guard {
+	var some [maxGuards]guard
+	out := some[:0]
 	for _, g := range a.guards {
 		if room := min(g.room, b.room(g.sym)); room >= 0 {
 			out = append(out, guard{g.sym, room})
@@ -102,7 +105,10 @@ func (j *joiner) guards(a, b *state) (out []guard) {
 			out = append(out, guard{j.names[i], room})
 		}
 	}
-	return out
+	if slices.Equal(out, a.guards) {
+		return a.guards
+	}
+	return slices.Clone(out)
 }
 
 // counts reports whether what is known of the captured length carries over from one of the two numbers: the sum of an unknown

@@ -20,7 +20,7 @@ func (s *state) learnNumbers(info *OpInfo, a, b value, taken bool) {
 	}
 	op, teaches := info.Jump, true
 	if !taken {
-		op, teaches = opposite[op]
+		op, teaches = opposite(op)
 	}
 	if !teaches {
 		return
@@ -40,8 +40,14 @@ func (s *state) learnNumbers(info *OpInfo, a, b value, taken bool) {
 	}
 }
 
-// opposite gives the comparison that holds when another does not; those that teach nothing are left out.
-var opposite = map[JumpOp]JumpOp{JEq: JNe, JNe: JEq, JGt: JLe, JLe: JGt, JGe: JLt, JLt: JGe}
+// opposites are the comparisons that hold when others do not, by the upper half of the opcode; those that teach nothing are left out.
+var opposites = [16]JumpOp{JEq >> 4: JNe, JNe >> 4: JEq, JGt >> 4: JLe, JLe >> 4: JGt, JGe >> 4: JLt, JLt >> 4: JGe}
+
+// opposite is the comparison that holds when another does not; ok is false if that teaches nothing.
+func opposite(op JumpOp) (other JumpOp, ok bool) {
+	other = opposites[op>>4]
+	return other, other != 0
+}
 
 // atMost takes note that a + n is at most b, n being 0 or 1.
 func (s *state) atMost(a, b value, n int64) {
@@ -86,14 +92,14 @@ const maxLinked = 6
 // narrow takes note of bounds of the number v, in all places that hold a copy of it.
 func (s *state) narrow(v value, lo, hi uint64) {
 	lo, hi = max(lo, v.lo), min(hi, v.hi)
-	if v.sym == 0 || lo > hi || lo == v.lo && hi == v.hi || s.copies(v) > maxLinked {
+	if v.sym == 0 || lo > hi || lo == v.lo && hi == v.hi || s.copies(&v) > maxLinked {
 		return
 	}
-	s.change(func(o *value) bool { return o.copies(v) }, func(o *value) { o.lo, o.hi = max(o.lo, lo), min(o.hi, hi) })
+	s.change(func(o *value) bool { return o.copies(&v) }, func(o *value) { o.lo, o.hi = max(o.lo, lo), min(o.hi, hi) })
 }
 
 // copies is how many registers and places on the stack hold the number.
-func (s *state) copies(v value) (n int) {
+func (s *state) copies(v *value) (n int) {
 	for r := range s.regs {
 		if s.regs[r].copies(v) {
 			n++
@@ -108,7 +114,7 @@ func (s *state) copies(v value) (n int) {
 }
 
 // copies reports whether two values are the same unknown number plus the same known one.
-func (v *value) copies(o value) bool { return v.sym == o.sym && v.off == o.off && v.kind == o.kind }
+func (v *value) copies(o *value) bool { return v.sym == o.sym && v.off == o.off && v.kind == o.kind }
 
 // change changes the values of registers and of the stack that are of a sort.
 func (s *state) change(is func(*value) bool, to func(*value)) {

@@ -12,7 +12,7 @@ const farOffset = 1 << 29
 func (s *state) learnPacket(ins Instruction, a, b value, taken bool) {
 	op := ins.Op.Info().Jump
 	if !taken {
-		op = opposite[op]
+		op = opposites[op>>4]
 	}
 	p, r := a, ins.Dst
 	switch {

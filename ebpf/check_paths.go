@@ -202,7 +202,7 @@ func possible(info *OpInfo, a, b value, taken bool) bool {
 	}
 	op, known := info.Jump, true
 	if !taken {
-		op, known = opposite[op]
+		op, known = opposite(op)
 	}
 	switch {
 	case !known:

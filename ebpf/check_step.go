@@ -49,31 +49,29 @@ func (c *checker) exit(pc int) error {
 
 // readable checks that the registers that the instruction reads are set, and not mixed where they are used.
 func (c *checker) readable(pc int, ins Instruction, info *OpInfo) error {
-	var reads []Register
+	reads, n := [2]Register{ins.Dst, ins.Src}, 0 // the first n
 	switch info.Form {
 	case FormALUImm:
 		if info.ALU != Mov {
-			reads = []Register{ins.Dst}
+			n = 1
 		}
 	case FormALUReg:
-		reads = []Register{ins.Src}
+		reads, n = [2]Register{ins.Src, ins.Dst}, 2
 		if info.ALU == Mov {
-			if c.cur.regs[ins.Src].kind == mixed && info.Wide && ins.Off == 0 {
+			if n = 1; c.cur.regs[ins.Src].kind == mixed && info.Wide && ins.Off == 0 {
 				return nil
 			}
-		} else {
-			reads = append(reads, ins.Dst)
 		}
 	case FormNeg, FormEnd, FormCondImm, FormStoreImm:
-		reads = []Register{ins.Dst}
+		n = 1
 	case FormLoad, FormLoadInd:
-		reads = []Register{ins.Src}
+		reads[0], n = ins.Src, 1
 	case FormStoreReg, FormCondReg:
-		reads = []Register{ins.Dst, ins.Src}
+		n = 2
 	case FormExit:
-		reads = []Register{R0}
+		reads[0], n = R0, 1
 	}
-	for _, r := range reads {
+	for _, r := range reads[:n] {
 		switch c.cur.regs[r].kind {
 		case unset:
 			return fault(ReasonUnset, pc, "%s", r)

@@ -66,6 +66,9 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 
 func newCompiler(p ebpf.Program, facts *ebpf.Facts) *compiler {
 	c := &compiler{prog: p, facts: facts, at: make([]label, len(p)), starts: make([]spot, len(p)+1)}
+	const bytesPerInsn, some = 6, 1024 // about as much as most programs need
+	c.code = make([]byte, 0, bytesPerInsn*len(p)+some)
+	c.labels, c.jumps = make([]spot, 0, len(p)+some/16), make([]jump, 0, len(p)/2+some/16)
 	for pc := range p {
 		c.at[pc] = c.newLabel()
 	}
