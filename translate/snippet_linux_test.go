@@ -55,19 +55,9 @@ func requireProbed(t *testing.T, name string, p cbpf.Program, level int, hook ke
 	f, err := kernel.Load(probed(s, o, hook), kernel.LoadOptions{Type: hook, Licence: "GPL"})
 	require.NoError(t, err, name)
 	defer f.Close()
-	for _, pkt := range packets {
-		got, err := f.Run(pkt.Data)
-		var long *kernel.TooLongError
-		var short *kernel.TooShortError
-		if errors.As(err, &long) || errors.As(err, &short) {
-			continue
-		}
-		require.NoError(t, err)
-		seen := cbpf.Packet{Data: pkt.Data, WireLen: uint32(len(pkt.Data)), Meta: cbpf.Meta{NetOff: min(int(o.NetOff), len(pkt.Data))}}
-		want, err := cbpf.Run(p, &seen)
-		require.NoError(t, err)
-		require.Equal(t, want, got, "%s: packet %x", name, pkt.Data)
-	}
+	kerneltest.RequireVerdicts(t, name, f, p, packets, func(pkt cbpf.Packet) cbpf.Packet {
+		return cbpf.Packet{Data: pkt.Data, WireLen: uint32(len(pkt.Data)), Meta: cbpf.Meta{NetOff: min(int(o.NetOff), len(pkt.Data))}}
+	})
 	return true
 }
 

@@ -74,19 +74,15 @@ func judgeCode(t *testing.T, name string, p cbpf.Program, code asm.Instructions,
 	f, err := kernel.Load(hooked(t, code, opts, hook), kernel.LoadOptions{Type: hook})
 	require.NoError(t, err, "%s as %s", name, hook)
 	defer f.Close()
-	for _, pkt := range packets {
-		got, err := f.Run(pkt.Data)
-		var long *kernel.TooLongError
-		var short *kernel.TooShortError
-		if errors.As(err, &long) || errors.As(err, &short) {
-			continue
-		}
-		require.NoError(t, err)
-		seen := as(pkt)
-		want, err := cbpf.Run(p, &seen)
-		require.NoError(t, err)
-		require.Equal(t, want, got, "%s as %s: packet %x", name, hook, pkt.Data)
-	}
+	kerneltest.RequireVerdicts(t, fmt.Sprintf("%s as %s", name, hook), f, p, packets, as)
+}
+
+func parsed(t *testing.T, file string) cbpf.Program {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	p, err := cbpf.Parse(text)
+	require.NoError(t, err)
+	return p
 }
 
 const corpus = "../../../shared/corpus"
@@ -104,10 +100,7 @@ func TestKernelOnFilters(t *testing.T) {
 		if testing.Short() && i%10 != 0 {
 			continue
 		}
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		p, err := cbpf.Parse(text)
-		require.NoError(t, err)
+		p := parsed(t, file)
 		var packets []cbpf.Packet
 		for range 20 {
 			packets = append(packets, difftest.GenPacket(r, p))
