@@ -35,12 +35,7 @@ func TestTraceOfRealPackets(t *testing.T) {
 	if testing.Short() {
 		programs = 10
 	}
-	var frames [][]byte
-	for i, packet := range Crafted() {
-		if packet.Link == LinkEthernet && len(packet.Data) >= 34 && len(packet.Data) < 3000 && i%12 == 0 {
-			frames = append(frames, packet.Data)
-		}
-	}
+	frames := craftedFrames(0)
 	kept := 0
 	for seed := range uint64(programs) {
 		r := rand.New(rand.NewPCG(seed, 11))
@@ -61,6 +56,16 @@ func TestTraceOfRealPackets(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	require.Greater(t, kept, programs)
+}
+
+// craftedFrames are one in twelve of the crafted packets that can be sent, from the first on.
+func craftedFrames(first int) (frames [][]byte) {
+	for i, packet := range Crafted() {
+		if packet.Link == LinkEthernet && len(packet.Data) >= 34 && len(packet.Data) < 3000 && i%12 == first {
+			frames = append(frames, packet.Data)
+		}
+	}
+	return frames
 }
 
 // tracedVerdict is that of the reference on a packet of which the first bytes, linear in number, are in one piece; 0: all.

@@ -61,12 +61,7 @@ func TestSnippetOfRealPackets(t *testing.T) {
 	if testing.Short() {
 		programs = 6
 	}
-	var frames [][]byte
-	for i, packet := range Crafted() {
-		if packet.Link == LinkEthernet && len(packet.Data) >= 34 && len(packet.Data) < 3000 && i%12 == 5 {
-			frames = append(frames, packet.Data)
-		}
-	}
+	frames := craftedFrames(5)
 	kept := 0
 	for seed := range uint64(programs) {
 		r := rand.New(rand.NewPCG(seed, 13))

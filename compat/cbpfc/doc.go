@@ -7,7 +7,9 @@
 // jumps to the label for results, which the caller defines, how labels are called, that the first instruction may be given
 // another symbol, that nothing is called. The code itself is another: guards hold where paths meet, and the first working
 // register is never in use over a load, so that programs which replace loads by calls of a helper function, for which they
-// have R0 there, lose no value.
+// have R0 there, lose no value, and addresses to load from are where those programs want them. It is optimised
+// as far as translate does: shorter than that of cbpfc by half. There are no scratch words then; the few filters that have more
+// numbers to keep than registers put them into the same part of the stack.
 //
 // x/net/bpf cannot hold every classic program: `ldx #pktlen` becomes `ld #pktlen` in it. [ToEBPFRaw] and [ToCRaw] take the
 // instructions as libpcap makes them.

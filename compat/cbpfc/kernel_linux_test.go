@@ -87,16 +87,21 @@ func parsed(t *testing.T, file string) cbpf.Program {
 
 const corpus = "../../../shared/corpus"
 
-func TestKernelOnFilters(t *testing.T) {
-	kerneltest.Require(t)
+// filterFiles are the filters of the tree, and those of the corpus where it is.
+func filterFiles(t *testing.T) []string {
 	files, err := filepath.Glob("../../testdata/filters/*.d")
 	require.NoError(t, err)
 	more, err := filepath.Glob(corpus + "/programs/*.ddd")
 	require.NoError(t, err)
+	return append(files, more...)
+}
+
+func TestKernelOnFilters(t *testing.T) {
+	kerneltest.Require(t)
 	crafted := difftest.Crafted()
 	r := rand.New(rand.NewPCG(4, 4))
 	total, served := 0, 0
-	for i, file := range append(files, more...) {
+	for i, file := range filterFiles(t) {
 		if testing.Short() && i%10 != 0 {
 			continue
 		}

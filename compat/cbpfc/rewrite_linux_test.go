@@ -3,7 +3,6 @@ package cbpfc_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
@@ -108,13 +107,9 @@ func traced(t *testing.T, code asm.Instructions, hook kernel.Type) asm.Instructi
 // Code whose loads are replaced gives the same verdicts, and the verifier takes it.
 func TestRewrittenLoads(t *testing.T) {
 	kerneltest.Require(t)
-	files, err := filepath.Glob("../../testdata/filters/*.d")
-	require.NoError(t, err)
-	more, err := filepath.Glob(corpus + "/programs/*.ddd")
-	require.NoError(t, err)
 	crafted := difftest.Crafted()
 	probes, skbs := 0, 0
-	for i, file := range append(files, more...) {
+	for i, file := range filterFiles(t) {
 		if testing.Short() && i%10 != 0 {
 			continue
 		}
