@@ -15,11 +15,12 @@
 //
 // # Many packets at once
 //
-// On processors with AVX-512, RunBatch evaluates 16 packets at once, on those with AVX2 eight, where that is estimated to be
-// faster; the verdicts are the same. Groups with a packet that is very short are left to the code for single packets, and so
-// are programs that call functions, look at the properties of packets, or calculate what vectors cannot: [Func.Vector] tells
-// which. The vector body is made when a batch wants it first. [Func.SetVector] and the environment variable
-// CBPF2EBPF_VECTOR=never do without.
+// On processors with AVX-512, RunBatch evaluates 16 packets at once, on those with AVX2 eight, where that is faster; the
+// verdicts are the same. Which is faster depends on the packets: RunBatch takes the time of both on some hundreds of them,
+// at first and now and then, and an estimate serves for batches too small for that. Groups with a packet that is very short
+// are left to the code for single packets, and so are programs that call functions, look at the properties of packets, or
+// calculate what vectors cannot: [Func.Vector] tells which. The vector body is made when a batch wants it first.
+// [Func.SetVector] and the environment variable CBPF2EBPF_VECTOR=never do without.
 //
 // # Profiles
 //

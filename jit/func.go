@@ -234,8 +234,12 @@ func (f *Func) RunBatch(buf []byte, descs []Desc, skbs []ebpf.SkBuff, verdicts [
 	case f.code == nil:
 		return f.interpret(buf, descs, skbs, verdicts)
 	case len(descs) >= narrow.lanes:
-		if body := f.vectorBody(); body != nil {
-			return f.runVector(body, buf, descs, verdicts)
+		switch body := f.vectorBody(); {
+		case body == nil:
+		case f.vectors.mode == VectorAlways:
+			return f.runVector(body, buf, descs, verdicts, 0, len(descs))
+		default:
+			return f.vectors.choice.run(f, body, buf, descs, verdicts)
 		}
 	}
 	return f.runScalar(buf, descs, skbs, verdicts, 0, len(descs))

@@ -9,6 +9,8 @@ type vectorBody struct {
 	code  *pages
 	lanes int
 	batch int // packets per entry into generated code
+
+	doubtful bool // it is estimated to be slower than one packet at a time
 }
 
 // Packets shorter than what a vector body is made for are left to the scalar body, a group at a time. It is made for
@@ -33,7 +35,7 @@ func compileVector(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, mode VectorM
 	if err != nil {
 		return nil, err
 	}
-	if mode == VectorAuto && cost > g.scalar {
+	if mode == VectorAuto && cost > trialHopeless*g.scalar {
 		return nil, &VectorError{NoVectorSlower, -1}
 	}
 	sealed, err := seal(code)
@@ -41,7 +43,7 @@ func compileVector(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI, mode VectorM
 		return nil, err
 	}
 	batch := int(batchInsns/cost) * s.lanes * 16
-	return &vectorBody{code: sealed, lanes: s.lanes, batch: min(max(batch, 16*s.lanes), batchMax)}, nil
+	return &vectorBody{code: sealed, lanes: s.lanes, batch: min(max(batch, 16*s.lanes), batchMax), doubtful: cost > g.scalar}, nil
 }
 
 // vectorGraph makes the graph of a program.

@@ -168,7 +168,7 @@ func BenchmarkVector(b *testing.B) {
 				})
 			}
 			run("scalar", func() error { return f.runScalar(s.buf, s.descs, nil, verdicts, 0, len(s.descs)) })
-			run("vector", func() error { return f.runVector(f.vectorBody(), s.buf, s.descs, verdicts) })
+			run("vector", func() error { return f.runVector(f.vectorBody(), s.buf, s.descs, verdicts, 0, len(s.descs)) })
 		}
 	}
 }

@@ -21,7 +21,7 @@ const (
 	NoVectorWide      VectorReason = "it multiplies, divides or shifts 64-bit numbers"
 	NoVectorSigned    VectorReason = "it divides with signs"
 	NoVectorPressure  VectorReason = "too many numbers are needed at once"
-	NoVectorSlower    VectorReason = "one packet at a time is estimated to be faster"
+	NoVectorSlower    VectorReason = "one packet at a time is estimated to be much faster"
 	NoVectorUntracked VectorReason = "it reads a place whose contents were not followed"
 )
 

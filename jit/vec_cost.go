@@ -1,7 +1,7 @@
 package jit
 
-// What a group of packets costs in either body, as far as that can be told of a program whose packets are not known. Both
-// are estimates in cycles, from measurements on Zen 4.
+// What a group of packets costs in either body, as far as that can be told of a program whose packets are not known, for batches
+// too small to find out (vec_choice.go). Both are estimates in cycles, from measurements on Zen 4.
 
 const (
 	scalarPacket     = 4.0 // the loop around the program

@@ -13,7 +13,7 @@ type VectorMode uint8
 
 // The modes.
 const (
-	VectorAuto   VectorMode = iota // if that is estimated to be faster
+	VectorAuto   VectorMode = iota // while that is found to be faster
 	VectorAlways                   // wherever it is possible
 	VectorNever
 )
@@ -27,6 +27,7 @@ type vectors struct {
 	body    *vectorBody // nil: one packet at a time
 	why     error
 	cleanup runtime.Cleanup
+	choice  choice
 }
 
 // vectorMaker remembers what a vector body is made of.
@@ -43,8 +44,8 @@ func vectorMaker(p ebpf.Program, facts *ebpf.Facts, abi ebpf.ABI) func(VectorMod
 // SetVector chooses the mode; a Func begins with VectorAuto. Call it before anything runs.
 func (f *Func) SetVector(mode VectorMode) { f.vectors.mode = mode }
 
-// Vector returns how many packets RunBatch takes at once. If it is one, why tells the reason: a *VectorError, or that of a
-// Func without machine code.
+// Vector returns how many packets RunBatch takes at once, where it finds that to be faster or must. If it is one, why tells the reason: a
+// *VectorError, or that of a Func without machine code.
 func (f *Func) Vector() (lanes int, why error) {
 	if f.code == nil {
 		return 1, f.why
@@ -66,6 +67,7 @@ func (f *Func) vectorBody() *vectorBody {
 	v.once.Do(func() {
 		if v.body, v.why = v.make(v.mode); v.body != nil {
 			v.cleanup = runtime.AddCleanup(f, (*pages).free, v.body.code)
+			v.choice.scalar.Store(v.body.doubtful)
 		}
 	})
 	return v.body
@@ -86,11 +88,11 @@ const (
 	restMax = 1024
 )
 
-// runVector is RunBatch with vectors, as far as they carry. Their indices have 31 bits.
-func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []uint32) error {
+// runVector judges the packets from one index to another with vectors, as far as they carry. Their indices have 31 bits.
+func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []uint32, from, to int) error {
 	rest := restMin
-	for done := 0; done < len(descs); {
-		n, took := min(len(descs)-done, body.batch), 0
+	for done := from; done < to; {
+		n, took := min(to-done, body.batch), 0
 		if n >= body.lanes && len(buf) <= math.MaxInt32 {
 			took = body.code.runVector(buf, descs[done:done+n], askingFrom(buf, done, len(descs)), verdicts[done:done+n])
 		}
@@ -101,7 +103,7 @@ func (f *Func) runVector(body *vectorBody, buf []byte, descs []Desc, verdicts []
 		if took == n {
 			continue
 		}
-		n = min(len(descs)-done, rest)
+		n = min(to-done, rest)
 		if err := f.runScalar(buf, descs, nil, verdicts, done, done+n); err != nil {
 			return err
 		}

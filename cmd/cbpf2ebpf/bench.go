@@ -32,8 +32,9 @@ the processor learns every branch; shuf is the same packets in 64 orders, which 
 trace up to 200 MiB. Engines take turns. Before that, their verdicts are compared.
 
 Engines:
-  jit-vector  machine code for all packets in one call, 16 at once
-  jit-scalar  machine code for all packets in one call, one by one
+  jit         machine code for all packets in one call, in the way that it finds to be faster
+  jit-vector  the same, 16 at once
+  jit-scalar  the same, one by one
   jit-run     the same, one call a packet
   interp      the interpreter of extended programs
   classic     the reference interpreter of classic programs

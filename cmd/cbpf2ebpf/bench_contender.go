@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
@@ -61,17 +62,45 @@ func laps(s *benchSet, at, n int, judge func(from, to int) error) (time.Duration
 	return time.Since(begin), nil
 }
 
-// batchContender runs machine code on all packets at once.
-func batchContender(f *jit.Func) *contender {
-	return &contender{close: f.Close, take: func(s *benchSet, at, n int) (time.Duration, error) {
+// batchContender runs machine code on all packets at once. Each set has code of its own, since that chooses a body by what it has seen.
+func batchContender(x ebpf.Program, mode jit.VectorMode) (*contender, error) {
+	funcs := map[*benchSet]*jit.Func{}
+	c := &contender{close: func() (err error) {
+		for _, f := range funcs {
+			err = errors.Join(err, f.Close())
+		}
+		return err
+	}}
+	prepare := func(s *benchSet) error {
+		f, err := jit.Compile(x)
+		if err != nil {
+			return err
+		}
+		funcs[s] = f
+		f.SetVector(mode)
+		if lanes, why := f.Vector(); lanes == 1 && mode == jit.VectorAlways {
+			return why
+		}
+		return nil
+	}
+	c.take = func(s *benchSet, at, n int) (time.Duration, error) {
+		if funcs[s] == nil {
+			if err := prepare(s); err != nil {
+				return 0, err
+			}
+		}
 		return laps(s, at, n, func(from, to int) error {
 			skbs := s.skbs
 			if skbs != nil {
 				skbs = skbs[from:to]
 			}
-			return f.RunBatch(s.buf, s.descs[from:to], skbs, s.verdicts[from:to])
+			return funcs[s].RunBatch(s.buf, s.descs[from:to], skbs, s.verdicts[from:to])
 		})
-	}}
+	}
+	if err := prepare(nil); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
 }
 
 // singleContender runs machine code on one packet after the other.
@@ -150,7 +179,7 @@ func (b *bench) addLibrary(link difftest.LinkType, level int) (properties bool, 
 		return false, err
 	}
 	if f.Why() == nil {
-		b.addBodies(r.Program, f)
+		b.addBodies(r.Program)
 		b.add("jit-run", func() (*contender, error) { return singleContender(f), nil })
 	} else {
 		b.missing = append(b.missing, missing{"jit", f.Why()})
@@ -170,27 +199,12 @@ func (b *bench) addLibrary(link difftest.LinkType, level int) (properties bool, 
 	return f.UsesSkb(), nil
 }
 
-// addBodies readies the bodies that the machine code of a program has, the one first that f chose by itself.
-func (b *bench) addBodies(x ebpf.Program, f *jit.Func) {
-	body := func(name string, mode jit.VectorMode) {
-		b.add(name, func() (*contender, error) {
-			f, err := jit.Compile(x)
-			if err != nil {
-				return nil, err
-			}
-			f.SetVector(mode)
-			if lanes, why := f.Vector(); lanes == 1 && mode == jit.VectorAlways {
-				f.Close()
-				return nil, why
-			}
-			return batchContender(f), nil
-		})
+// addBodies readies the bodies that the machine code of a program has: first as it chooses itself, then each alone.
+func (b *bench) addBodies(x ebpf.Program) {
+	for _, body := range []struct {
+		name string
+		mode jit.VectorMode
+	}{{"jit", jit.VectorAuto}, {"jit-vector", jit.VectorAlways}, {"jit-scalar", jit.VectorNever}} {
+		b.add(body.name, func() (*contender, error) { return batchContender(x, body.mode) })
 	}
-	if lanes, _ := f.Vector(); lanes == 1 {
-		body("jit-scalar", jit.VectorNever)
-		body("jit-vector", jit.VectorAlways)
-		return
-	}
-	body("jit-vector", jit.VectorAlways)
-	body("jit-scalar", jit.VectorNever)
 }
