@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"slices"
+
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
 	"golang.org/x/net/bpf"
@@ -165,6 +167,10 @@ func (b *builder) enter(pc int) {
 		if !differ {
 			continue
 		}
+		if like := b.like(ways, i); like >= 0 {
+			b.at[i] = b.at[like]
+			continue
+		}
 		phi := b.phi(known)
 		for _, w := range ways {
 			w.edge.assigns = append(w.edge.assigns, assign{phi, w.at[i]})
@@ -172,6 +178,16 @@ func (b *builder) enter(pc int) {
 		b.at[i] = phi
 	}
 	b.cur = bl
+}
+
+// like is a place in front of the one of that number that is alive and holds the same on each way; -1 if there is none.
+func (b *builder) like(ways []way, place int) int {
+	for i := range place {
+		if b.at[i] != noValue && !slices.ContainsFunc(ways, func(w way) bool { return w.at[i] != w.at[place] }) {
+			return i
+		}
+	}
+	return -1
 }
 
 // retEach gives each of the ways an end of its own, so that A need not be the same on all.
@@ -302,7 +318,11 @@ func (b *builder) withX(info *cbpf.OpInfo) {
 			b.append(inst{kind: instNonZero, v: x})
 		}
 	}
-	b.at[placeA] = b.define(b.alu(ebpf.ALUOp(info.Fn), b.at[placeA], x))
+	v := b.alu(ebpf.ALUOp(info.Fn), b.at[placeA], x)
+	if e := b.exprs[v]; e.kind == exprALU && b.exprs[e.a].kind == exprALU && e.a != b.at[placeA] && e.a != x {
+		b.define(e.a) // the multiple that two multiples add up to
+	}
+	b.at[placeA] = b.define(v)
 }
 
 func (b *builder) scratch(info *cbpf.OpInfo, k uint32) {

@@ -12,6 +12,7 @@ type direct struct {
 	frame
 	data, end int16 // places of the pointers in the context
 	rest      rest  // how to read what is not between the pointers
+	restOnly  bool  // read everything in that way
 	skb       bool  // the context is a struct __sk_buff, otherwise a struct xdp_md
 	tags      bool
 	haType    uint16
@@ -36,8 +37,12 @@ const (
 )
 
 func (d *direct) holds() registers {
+	regA := ebpf.R8
+	if d.restOnly && !d.tags {
+		regA = ebpf.R0 // where the loads leave what they read
+	}
 	return registers{
-		regA: ebpf.R8, regX: ebpf.R7, regTmp: ebpf.R5, regCtx: ebpf.R6, regZero: ebpf.R9, copyA: regCopyA, copyX: regCopyX,
+		regA: regA, regX: ebpf.R7, regTmp: ebpf.R5, regCtx: ebpf.R6, regZero: ebpf.R9, copyA: regCopyA, copyX: regCopyX,
 		lost: byCalls,
 	}
 }
@@ -92,7 +97,7 @@ func (d *direct) loadFixed(e *emitter, dst ebpf.Register, size int, k uint32, mi
 // hookFixed loads from an offset in the packets of the hook.
 func (d *direct) hookFixed(e *emitter, dst ebpf.Register, size int, off uint32, miss ebpf.Label) {
 	slow, done := e.b.NewLabel(), e.b.NewLabel()
-	near := int(off)+size <= mostDirect
+	near := int(off)+size <= mostDirect && !d.restOnly
 	if near {
 		base, at := regBegin, off
 		d.pointers(e)
@@ -116,17 +121,19 @@ func (d *direct) hookFixed(e *emitter, dst ebpf.Register, size int, off uint32, 
 	if legacy {
 		e.legacy(dst, ebpf.LoadAbs(size, off))
 		e.b.Place(done)
-		e.narrow(dst, size)
+		if near {
+			e.narrow(dst, size)
+		}
 		return
 	}
 	e.b.Emit(ebpf.Mov.Imm32(regOffset, off))
 	d.slow(e, dst, size, miss, done)
 }
 
-// legacy reports whether a legacy load is the slow way. It is not in programs that forget: there the verifier takes it for
-// reason enough to follow many more paths.
+// legacy reports whether a legacy load is the slow way. It is not in plain translations that forget: there the verifier takes it
+// for reason enough to follow many more paths.
 func (d *direct) legacy(e *emitter, miss ebpf.Label) bool {
-	return d.rest == legacyRest && miss == e.drop && !e.forget
+	return d.rest == legacyRest && miss == e.drop && (d.restOnly || !e.forget)
 }
 
 // pointers fetches data and data_end.
@@ -185,6 +192,10 @@ func (d *direct) loadIndexed(e *emitter, dst, index ebpf.Register, size int, k u
 		direct: d, dst: dst, size: size, miss: miss,
 		legacy: d.legacy(e, miss) && d.shift == 0 && reach == withWindows,
 		packet: e.b.NewLabel(), slow: e.b.NewLabel(), check: e.b.NewLabel(), done: e.b.NewLabel(), whole: e.b.NewLabel(),
+	}
+	if in.legacy && d.restOnly {
+		e.legacy(dst, ebpf.LoadInd(size, index, k))
+		return
 	}
 	e.b.Emit(ebpf.Mov.Imm32(regOffset, k), ebpf.Add.Reg32(regOffset, index)) // not a copy, of which the verifier would learn for index
 	switch {
@@ -268,12 +279,15 @@ func (in *indexed) shiftOffset(e *emitter) {
 	}
 }
 
-// fastWay loads between data and data_end.
+// fastWay loads between data and data_end. From here on regOffset counts from the first byte of the hook's packets.
 func (in *indexed) fastWay(e *emitter) {
 	if in.virtual() {
 		in.virtualIndexed(e)
 	}
 	in.shiftOffset(e)
+	if in.restOnly {
+		return
+	}
 	most := int32(mostDirect - in.size)
 	if in.rest == noRest {
 		e.goUnless(ebpf.JLe.Imm(regOffset, most), in.miss)
@@ -302,7 +316,9 @@ func (in *indexed) slowWay(e *emitter) {
 		e.legacy(in.dst, ebpf.LoadInd(in.size, regOffset, 0))
 		e.b.Place(in.done)
 	default:
-		in.fast(e, in.dst, in.size, false, in.done)
+		if !in.restOnly {
+			in.fast(e, in.dst, in.size, false, in.done)
+		}
 		e.b.Place(in.slow)
 		helper := ebpf.HelperXDPLoadBytes
 		if in.skb {

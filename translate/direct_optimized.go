@@ -13,6 +13,11 @@ const (
 )
 
 func (d *direct) hook() *hook {
+	if d.restOnly {
+		return &hook{
+			ends: d.ends, place: func(uint32) (uint32, bool) { return 0, false }, ownIndexed: true, prepared: d.prepared, hatype: d.hatype,
+		}
+	}
 	return &hook{
 		ends: d.ends,
 		place: func(k uint32) (uint32, bool) {
@@ -37,7 +42,20 @@ func (d *direct) prepared(e *expr) bool {
 	return from == inVirtual && int(off)+int(e.size) > ethernetHeader
 }
 
+// twin reads the packets of d without looking between the pointers: the slow twin is there for bytes that do not lie there.
+func (d *direct) twin() optimizable {
+	if d.rest == noRest || d.restOnly {
+		return nil
+	}
+	slow := *d
+	slow.restOnly = true
+	return &slow
+}
+
 func (d *direct) layout(cbpf.Program, bool) layout {
+	if d.restOnly {
+		return layout{pinned: setOf(d.holds().regCtx), stack: plainStack}
+	}
 	return layout{
 		data: regData, limit: regDataEnd, byAddress: true,
 		pinned:        setOf(d.holds().regCtx, regData, regDataEnd),

@@ -55,6 +55,11 @@ func (vs *values) alu(fn ebpf.ALUOp, a, b value) value {
 	if constB {
 		return vs.aluConst(fn, a, kb)
 	}
+	if fn == ebpf.Add || fn == ebpf.Sub {
+		if v, ok := vs.sum(fn, a, b); ok {
+			return v
+		}
+	}
 	if a == b {
 		switch fn {
 		case ebpf.Sub, ebpf.Xor:
@@ -64,6 +69,46 @@ func (vs *values) alu(fn ebpf.ALUOp, a, b value) value {
 		}
 	}
 	return vs.newALU(fn, a, b)
+}
+
+// line is a number that is factor times base, and a constant more.
+type line struct {
+	base         value
+	factor, more uint32
+}
+
+// line takes a number apart.
+func (vs *values) line(v value) line {
+	l := line{base: v, factor: 1}
+	take := func(fn ebpf.ALUOp) (k uint32, ok bool) {
+		e := &vs.exprs[l.base]
+		if e.kind != exprALU || e.fn != fn {
+			return 0, false
+		}
+		if k, ok = vs.constOf(e.b); ok {
+			l.base = e.a
+		}
+		return k, ok
+	}
+	if k, ok := take(ebpf.Add); ok {
+		l.more = k
+	}
+	if k, ok := take(ebpf.Mul); ok {
+		l.factor = k
+	} else if k, ok := take(ebpf.Lsh); ok {
+		l.factor = 1 << k
+	}
+	return l
+}
+
+// sum is a fn b, for Add and Sub, as a multiple of what both are multiples of.
+func (vs *values) sum(fn ebpf.ALUOp, a, b value) (v value, ok bool) {
+	l, r := vs.line(a), vs.line(b)
+	if l.base != r.base {
+		return noValue, false
+	}
+	product := vs.alu(ebpf.Mul, l.base, vs.constant(compute(fn, l.factor, r.factor)))
+	return vs.alu(ebpf.Add, product, vs.constant(compute(fn, l.more, r.more))), true
 }
 
 // aluConst is a fn k. Operations that others can stand for become those: a sub is an add, a mul or div by a power of two

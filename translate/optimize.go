@@ -15,6 +15,13 @@ type optimizable interface {
 	layout(p cbpf.Program, twin bool) layout
 }
 
+// twofold is a target whose slow twins need not do all that its programs do.
+type twofold interface {
+	// twin is the way to packets of a slow twin, which finds things where entry puts them; nil where that is the plain
+	// translation.
+	twin() optimizable
+}
+
 // optimized translates the whole program by way of a graph. It reports false, and has emitted nothing, for a program that
 // is better translated plainly.
 func (e *emitter) optimized(level int) (done bool, err error) {
@@ -22,14 +29,69 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	if !ok {
 		return false, nil
 	}
+	o := e.optimize(target, level)
+	if o == nil {
+		return false, nil
+	}
+	e.b.Origin(NoPC)
+	ctx := ebpf.R1
+	if o.needs.entry {
+		e.entry(e)
+		ctx = e.regCtx
+	}
+	if err := o.emit(e, ctx); err != nil {
+		return false, err
+	}
+	if !o.twin {
+		e.end()
+		return true, nil
+	}
+	e.b.Place(o.at.miss)
+	return true, e.slowTwin(level)
+}
+
+// slowTwin translates the whole program for packets of which guards know nothing. Entry is done.
+func (e *emitter) slowTwin(level int) error {
+	fast, ok := e.access.(twofold)
+	if !ok {
+		return e.body()
+	}
+	slow := fast.twin()
+	if slow == nil {
+		return e.body()
+	}
+	e.access, e.registers = slow, slow.holds()
+	if o := e.optimize(slow, level); o != nil {
+		err := o.emit(e, e.regCtx)
+		e.end()
+		return err
+	}
+	e.access = fast.(access)
+	e.registers = e.holds()
+	return e.body()
+}
+
+// optimized is a program as it came out of the optimiser.
+type optimized struct {
+	code    []vinsn
+	at      layout
+	homes   *allocation
+	spare   [2]ebpf.Register
+	needs   needs
+	prepare bool // begin has to make something ready
+	twin    bool // some guard goes to the slow twin
+}
+
+// optimize makes the code of the program, which it does not emit; nil if the program is better translated plainly.
+func (e *emitter) optimize(target optimizable, level int) *optimized {
 	h := target.hook()
 	if h.byAddress && e.search.any() { // the searches want the registers of the pointers
-		return false, nil
+		return nil
 	}
 	h.ahead, h.binary = e.search.payOff, e.actions != nil
 	g := buildGraph(e.prog, h)
 	g.optimize(level)
-	e.doubtful = e.forget && g.visits() > mostVisits
+	e.doubtful = e.doubtful || e.forget && g.visits() > mostVisits
 	twin := g.far && !h.packetOnly || h.paged
 	at := target.layout(e.prog, twin)
 	at.miss = e.drop
@@ -44,40 +106,30 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 		at.stack = min(at.stack, plainStack) // what lies there may be a pointer, which the twin must not write half over
 	}
 	code, vregs, missed := lower(g, e, at)
-	twin = twin && missed
-	needs := needsOf(code, at)
-	needs.entry = needs.entry || twin || at.enter == nil
-	if !needs.entry {
-		at.pinned &^= setOf(e.regCtx)
+	o := &optimized{at: at, needs: needsOf(code, at), prepare: g.asks(h), twin: twin && missed}
+	o.needs.entry = o.needs.entry || o.twin || at.enter == nil && o.needs.packet
+	if !o.needs.entry {
+		o.at.pinned &^= setOf(e.regCtx)
 	}
-	code, homes, spare := allot(code, vregs, &at)
-	if homes.stack() > at.most {
+	o.code, o.homes, o.spare = allot(code, vregs, &o.at)
+	if o.homes.stack() > at.most {
 		e.dropped, e.dropPlaced = false, false
-		return false, nil
+		return nil
 	}
-	e.b.Origin(NoPC)
-	ctx := ebpf.R1
-	if needs.entry {
-		e.entry(e)
-		ctx = e.regCtx
-	}
-	if g.asks(h) {
+	return o
+}
+
+// emit emits the code. The context is in a register.
+func (o *optimized) emit(e *emitter, ctx ebpf.Register) error {
+	if o.prepare {
 		e.begin(e)
 	}
-	if needs.packet && at.enter != nil {
-		at.enter(e.b, ctx)
+	if o.needs.packet && o.at.enter != nil {
+		o.at.enter(e.b, ctx)
 	}
-	e.stack = max(e.stack, homes.stack())
-	a := assembler{emitter: e, allocation: homes, spare: spare}
-	if err := a.assemble(code); err != nil {
-		return false, err
-	}
-	if !twin {
-		e.end()
-		return true, nil
-	}
-	e.b.Place(at.miss)
-	return true, e.body()
+	e.stack = max(e.stack, o.homes.stack())
+	a := assembler{emitter: e, allocation: o.homes, spare: o.spare}
+	return a.assemble(o.code)
 }
 
 // mostVisits is how many instructions of a graph, on all paths together, the verifier is sure to follow, and the plain

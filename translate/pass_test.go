@@ -63,6 +63,35 @@ b3:
 	ret v9
 `,
 	}, {
+		name:    "build: sums of multiples of one number are one multiple",
+		program: "ldb [0]\n add #3\n tax\n ldb [0]\n lsh #2\n add x\n sub #1\n ret a",
+		want: `b0:
+	guard 1
+	v1 = load1 [0]
+	v3 = v1 + 0x3
+	guard 1
+	v1 = load1 [0]
+	v5 = v1 << 0x2
+	v7 = v1 * 0x5
+	v8 = v7 + 0x3
+	v10 = v7 + 0x2
+	ret v10
+`,
+	}, {
+		name:    "build: places that hold the same on each way have one phi",
+		program: "ldb [0]\n jeq #1, one, two\n one: ld #5\n st M[1]\n st M[2]\n ja out\n two: ld #6\n st M[2]\n st M[1]\n out: ld M[1]\n ldx M[2]\n xor x\n or #16\n ret a",
+		want: `b0:
+	guard 1
+	v1 = load1 [0]
+	if v1 == 0x1 goto b1 else b2
+b1:
+	goto b3 v5=0x5
+b2:
+	goto b3 v5=0x6
+b3:
+	ret 0x10
+`,
+	}, {
 		name:    "build: each way to a return of A has an end of its own",
 		program: "ldb [0]\n jeq #1, one, two\n one: ld #5\n ja out\n two: ld [4]\n out: ret a",
 		want: `b0:
