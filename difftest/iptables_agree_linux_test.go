@@ -84,9 +84,6 @@ func TestIPTablesAgrees(t *testing.T) {
 // agree sends frames, some of which lie in pages behind their headers.
 func (x *iptables) agree(programs []Named) {
 	matched, frames := make([]int, len(programs)), framesForRules(x.link.Far)
-	if testing.Short() {
-		frames = frames[:20]
-	}
 	for i, data := range frames {
 		linear := []int{0, 14, 34, 54}[i%4]
 		f := veth.Frame{Data: data, Linear: min(linear, len(data))}
