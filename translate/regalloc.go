@@ -12,9 +12,10 @@ import (
 type interval struct {
 	v          vreg
 	start, end int
-	base       bool // some load goes by it
-	hint       vreg // whose register, or which, would spare a move; noReg where none
-	heir       vreg // what it is moved to, which had better live in the same register
+	base       bool        // some load goes by it
+	good       registerSet // where it can be all the time, and so can what it is moved to, as far as there is such a register
+	hint       vreg        // whose register, or which, would spare a move; noReg where none
+	heir       vreg        // what it is moved to, which had better live in the same register
 }
 
 // home is where a virtual register lives.
@@ -87,7 +88,12 @@ func allocate(code []vinsn, vregs int, pool registerSet, recipes []recipe, at *l
 		}
 	}
 	a.all = intervals(code, vregs)
-	for _, iv := range inOrder(a.all) {
+	sorted := inOrder(a.all)
+	for i, iv := range slices.Backward(sorted) {
+		sorted[i].good = a.goodFor(iv)
+		a.all[iv.v].good = sorted[i].good
+	}
+	for _, iv := range sorted {
 		a.expire(iv.start)
 		a.place(iv)
 	}
@@ -188,19 +194,26 @@ func (a *allocation) place(iv interval) {
 	a.homes[iv.v].slot = a.slot(iv)
 }
 
+// goodFor finds the registers that are good for an interval, given those for what starts later.
+func (a *allocation) goodFor(iv interval) registerSet {
+	good := a.pool &^ a.lostIn(iv)
+	if iv.base && good&a.bases != 0 {
+		good &= a.bases
+	}
+	if iv.heir >= 0 && good&a.all[iv.heir].good != 0 {
+		good &= a.all[iv.heir].good
+	}
+	return good
+}
+
 // pick chooses among registers: one that will do for the heir too, then the one that spares a move, then the one with the
 // lowest number, which calls destroy: the others remain for what has to survive them.
 func (a *allocation) pick(iv interval, among registerSet) (r ebpf.Register, ok bool) {
 	if among == 0 {
 		return 0, false
 	}
-	if iv.heir >= 0 {
-		if both := among &^ a.lostIn(a.all[iv.heir]); both != 0 {
-			among = both
-		}
-	}
-	if iv.base && among&a.bases != 0 {
-		among &= a.bases
+	if both := among & iv.good; both != 0 {
+		among = both
 	}
 	if fixed, ok := iv.hint.fixed(); ok && among.has(fixed) {
 		return fixed, true
