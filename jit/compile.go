@@ -16,6 +16,7 @@ type compiler struct {
 	exit   label   // the verdict is in RAX: go to the next packet
 	fault  label   // argFault is set: leave
 	faults []faultSite
+	loop   *loop // around the program; nil where it is for one packet
 }
 
 // faultSite is where a failed check of the access at pc goes.
@@ -32,26 +33,22 @@ type faultSite struct {
 // So the Go runtime can find its way through it when a profile or a preemption signal arrives.
 func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, starts []int) {
 	c := newCompiler(p, facts)
-	skb := usesSkb(facts)
-	top, check, wrong := c.newLabel(), c.newLabel(), c.newLabel()
-	reads, end := readsOf(p, facts), int32(argDescEnd)
-	if reads.hi > 0 {
-		end = argStop
-	}
+	l := c.newLoop(least)
+	check, wrong := c.newLabel(), c.newLabel()
 
 	c.enter()
 	c.jump(always, check)
-	c.bind(top)
-	c.nextPacket(skb, least, wrong)
+	c.bind(l.top)
+	c.nextPacket(wrong)
 	c.body()
 	c.bind(c.exit)
 	c.starts[len(p)] = c.here()
-	c.finishPacket(skb)
+	c.finishPacket()
 	c.bind(check)
-	c.aluMem(true, aluCmp, regDesc, at(regArgs, end))
-	c.jump(ccB, top)
-	if reads.hi > 0 {
-		c.askAhead(top, reads)
+	c.goOn()
+	c.bind(l.stop)
+	if l.reads.hi > 0 {
+		c.askAhead(l.top, l.reads)
 	}
 	c.ret()
 	c.leave(wrong)
@@ -99,55 +96,6 @@ func generateOne(p ebpf.Program, facts *ebpf.Facts, framed bool) (code []byte, o
 // usesSkb reports whether the program looks at what its fourth argument points at. A pointer that is never followed may be
 // anything: Check lets nobody return it or compare it.
 func usesSkb(facts *ebpf.Facts) bool { return slices.Contains(facts.Access, ebpf.ContextMemory) }
-
-// enter sets up the registers of the loop. RDI holds the block of arguments.
-func (c *compiler) enter() {
-	c.move(true, regArgs, rdi)
-	c.load(8, regDesc, at(regArgs, argDescs))
-	c.load(8, regOut, at(regArgs, argOut))
-	c.load(8, rax, at(regArgs, argCount))
-	c.imulImm(true, rax, direct(rax), descSize)
-	c.aluReg(true, aluAdd, direct(rax), regDesc)
-	c.store(8, at(regArgs, argDescEnd), rax)
-	c.load(8, rax, at(regArgs, argAsk))
-	c.aluReg(true, aluAdd, direct(rax), regDesc)
-	c.aluImm(true, aluSub, direct(rax), aheadPackets*descSize)
-	c.store(8, at(regArgs, argAsk), rax)
-	c.aluReg(true, aluAdd, at(regArgs, argAskLast), regDesc)
-	c.store(8, at(regArgs, argStop), regDesc)
-}
-
-// nextPacket puts the arguments of the program into their registers, once the descriptor is found to be inside the buffer.
-func (c *compiler) nextPacket(skb bool, least int32, wrong label) {
-	data, caplen := x86[ebpf.R1], x86[ebpf.R2]
-	c.load(4, rax, at(regDesc, descOff))
-	c.load(4, caplen, at(regDesc, descCapLen))
-	c.move(true, regTmp, rax)
-	c.aluReg(true, aluAdd, direct(regTmp), caplen)
-	c.aluMem(true, aluCmp, regTmp, at(regArgs, argBufLen))
-	c.jump(ccA, wrong)
-	if least > 0 {
-		c.aluImm(false, aluCmp, direct(caplen), least)
-		c.jump(ccB, wrong)
-	}
-	c.load(8, data, at(regArgs, argBuf))
-	c.aluReg(true, aluAdd, direct(data), rax)
-	c.load(4, x86[ebpf.R3], at(regDesc, descWireLen))
-	if skb {
-		c.load(8, x86[ebpf.R4], at(regArgs, argSkb))
-	}
-}
-
-// finishPacket stores the verdict and moves on.
-func (c *compiler) finishPacket(skb bool) {
-	c.store(4, at(regOut, 0), rax)
-	c.aluImm(true, aluAdd, direct(regOut), 4)
-	c.aluImm(true, aluAdd, direct(regDesc), descSize)
-	if skb {
-		c.load(8, regTmp, at(regArgs, argSkbStep))
-		c.aluReg(true, aluAdd, at(regArgs, argSkb), regTmp)
-	}
-}
 
 // leave emits what happens when an access or a descriptor fails its check.
 func (c *compiler) leave(wrong label) {
@@ -199,9 +147,7 @@ func (c *compiler) insn(pc int) {
 	case ebpf.FormCall:
 		c.call(ins.Imm)
 	case ebpf.FormExit:
-		if pc != len(c.prog)-1 {
-			c.jump(always, c.exit)
-		}
+		c.leaveProgram(pc)
 	}
 }
 

@@ -117,6 +117,12 @@ func (a *asm) storeImm(n int, dst operand, imm int32) {
 
 func (a *asm) lea(dst reg, src operand) { a.rm(form{op: []byte{0x8d}, wide: true}, dst, src) }
 
+// leaSum adds two registers into a third and leaves the flags alone.
+func (a *asm) leaSum(dst, x, y reg) {
+	const disp8, sib = 0x40, byte(rsp)
+	a.bytes(0x48|byte(dst>>3)<<2|byte(y>>3)<<1|byte(x>>3), 0x8d, disp8|byte(dst&7)<<3|sib, byte(y&7)<<3|byte(x&7), 0)
+}
+
 // shift is one of the shifts and rotations: the extension of their opcode.
 type shift byte
 

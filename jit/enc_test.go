@@ -3,6 +3,7 @@ package jit
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -281,6 +282,26 @@ func TestJumpsGrowUntilTheyReach(t *testing.T) {
 			require.Zero(t, place(a.labels[end])+back.Len+int(back.Args[0].(x86asm.Rel)))
 			if gap <= 127 {
 				require.Equal(t, 2, forward.Len)
+			}
+		}
+	}
+}
+
+func TestEncodeSumOfRegisters(t *testing.T) {
+	for dst := rax; dst <= r15; dst++ {
+		for x := rax; x <= r15; x++ {
+			for y := rax; y <= r15; y++ {
+				if y == rsp {
+					continue // it cannot be an index
+				}
+				var a asm
+				a.leaSum(dst, x, y)
+				inst, err := x86asm.Decode(a.code, 64)
+				require.NoError(t, err, "% x", a.code)
+				text := strings.ToLower(x86asm.IntelSyntax(inst, 0, nil))
+				base, index := strings.ToLower(asmReg(x, 8).String()), strings.ToLower(asmReg(y, 8).String())
+				require.Equal(t, fmt.Sprintf("lea %s, ptr [%s+%s]", strings.ToLower(asmReg(dst, 8).String()), base, index), text, "% x", a.code)
+				require.Equal(t, len(a.code), inst.Len)
 			}
 		}
 	}
