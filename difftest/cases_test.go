@@ -123,6 +123,8 @@ func caseOptions(t *testing.T, link LinkType, name string) translate.Options {
 			opts.Link = translate.LinkIP
 		case "on-l3":
 			opts.HookLink = translate.LinkIP
+		case "O1", "O2":
+			opts.Optimize = int(word[1] - '0')
 		case "frags":
 			opts.Frags = true
 		case "tags":

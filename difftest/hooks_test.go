@@ -177,11 +177,11 @@ func (v variant) takes(t *testing.T, name string, p cbpf.Program) (stats kernel.
 }
 
 // traces are the ways for tracing.
-var traces = []variant{
+var traces = optimised([]variant{
 	{"trace, skb", hook{opts: traceOptions(LinkEthernet, false), kind: kernel.RawTracepoint}},
 	{"trace, skb, l3", hook{opts: traceOptions(LinkRaw, false), kind: kernel.RawTracepoint}},
 	{"trace, xdp", hook{opts: traceOptions(LinkEthernet, true), kind: kernel.RawTracepoint}},
-}
+})
 
 // everywhere is variants, and the targets for programs of other kinds.
 func everywhere() []variant {

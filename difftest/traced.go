@@ -82,11 +82,18 @@ func (t *traced) packet(pkt *cbpf.Packet, arg int) *ebpf.Packet {
 	}
 }
 
-// setBuffer lays the packet into the buffer, with bytes around it that are none of it.
+// shared is the size of what kernels have behind a packet (struct skb_shared_info).
+const shared = 320
+
+// setBuffer lays the packet into the buffer, with bytes around it that are none of it. Behind packets of odd length are fewer than
+// kernels have.
 func (t *traced) setBuffer(pkt *cbpf.Packet) {
 	t.buffer = append(t.buffer[:0], make([]byte, headroom)...)
 	t.buffer = append(append(t.buffer, pkt.Meta.Head...), pkt.Data...)
 	t.buffer = append(t.buffer, "behind the packet"...)
+	if len(pkt.Data)%2 == 0 {
+		t.buffer = append(t.buffer, make([]byte, shared)...)
+	}
 }
 
 // skb makes a struct sk_buff of the packet. What was not captured lies in pages.

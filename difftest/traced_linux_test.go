@@ -41,6 +41,7 @@ func TestTraceOfRealPackets(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		p := GenProgram(r, GenOptions{MaxLen: 40, Windows: true, Exts: tracepointExts})
 		opts := ofRunningKernel(t, []translate.Link{translate.LinkEthernet, translate.LinkIP}[seed%2])
+		opts.Optimize = []int{0, 2}[seed/4%2]
 		at := []veth.Place{veth.Tracepoint, veth.RawTracepoint}[seed/2%2]
 		s := putAt(t, l, at, p, hook{opts: opts, kind: at.Type()})
 		for _, data := range frames {

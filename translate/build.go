@@ -52,11 +52,14 @@ type hook struct {
 	// packetOnly says that sums of 2^31 and more are outside of the packet. Elsewhere they may lie in the LL or NET window, which
 	// a guard cannot decide: then the slow twin does.
 	packetOnly bool
-	// ownIndexed says that the target has its own way to load from X+k, which ends the program on a miss.
-	ownIndexed bool
+	// ownIndexed says that the target has its own way to load from X+k, which ends the program on a miss; ownFar that it has one
+	// for sums that may be 2^31 and more.
+	ownIndexed, ownFar bool
 	// shift is the place of the program's packets in those of the hook. Where it is negative, so many bytes in front of the
 	// packets of the hook are the target's own business.
 	shift int64
+	// measured says that all that programs do with packets wants what begin makes ready.
+	measured bool
 	// prepared reports whether something that the target does in its own way wants what begin makes ready.
 	prepared func(e *expr) bool
 	// byAddress says that guards compare addresses, as the verifier of the kernel wants it; otherwise offsets.

@@ -51,7 +51,8 @@ func (b *builder) indirect(size int, k uint32) value {
 		return b.absolute(size, at)
 	}
 	base, off := b.split(sum)
-	if b.hook.ownIndexed || b.hook.shift != 0 && !b.shiftable(base, off) {
+	far := uint64(b.known[base].hi)+uint64(off) >= 1<<31
+	if b.hook.ownIndexed || b.hook.ownFar && far || b.hook.shift != 0 && !b.shiftable(base, off) {
 		return b.define(b.opaque(size, b.at[placeX], k))
 	}
 	off += uint32(b.hook.shift)

@@ -45,7 +45,10 @@ type inst struct {
 	base value // instGuard: a number or an address, as the hook compares them; noValue: the beginning of the packet
 	hi   int64 // instGuard, instSmall
 	most int64 // instGuard: how far hi may grow
-	pc   int   // of the classic instruction that it came from
+	// For targets that have bytes copied, see planCopies:
+	copied span    // instGuard: what it copies, counted from base
+	way    loadWay // instDef: where a load finds its bytes
+	pc     int     // of the classic instruction that it came from
 }
 
 // termKind says how a block ends.

@@ -27,8 +27,11 @@ type layout struct {
 	// stack is how far below the frame pointer the target uses the stack itself, as an offset; most is where it ends, in bytes.
 	stack int16
 	most  int
-	// miss is where guards go.
+	// miss is where guards go; where bytes are copied, what cannot be copied.
 	miss ebpf.Label
+	// copier is the target, where it has bytes copied to the stack, in the areas.
+	copier copier
+	areas  map[value]*area
 }
 
 // lowerer turns a graph into instructions on virtual registers, one for each value.
@@ -51,7 +54,6 @@ type lowerer struct {
 // lower makes the code of the graph, and says how many virtual registers that has, and whether any guard goes
 // elsewhere.
 func lower(g *graph, e *emitter, at layout) (code []vinsn, vregs int, missed bool) {
-	g.splitEdges()
 	l := &lowerer{graph: g, emitter: e, layout: at, wanted: make(map[ebpf.Label]bool), copies: make(map[*block]int), temps: vreg(len(g.exprs))}
 	if !at.whole && !bigEndianHost {
 		l.raw = g.rawValues()
@@ -106,7 +108,7 @@ func (l *lowerer) temp() vreg {
 func (l *lowerer) instruction(in inst) {
 	switch in.kind {
 	case instDef:
-		l.define(in.v)
+		l.define(in)
 	case instGuard:
 		l.guard(in)
 	case instSmall:
@@ -117,18 +119,20 @@ func (l *lowerer) instruction(in inst) {
 }
 
 // define computes a value.
-func (l *lowerer) define(v value) {
-	e := &l.exprs[v]
-	dst := vreg(v)
+func (l *lowerer) define(in inst) {
+	v, e, dst := in.v, &l.exprs[in.v], vreg(in.v)
 	switch e.kind {
 	case exprLoad:
-		l.loadBytes(v, e)
+		l.load(in)
 	case exprALU:
 		l.arithmetic(dst, e)
 	case exprNeg:
 		l.put(ebpf.Mov.Reg32(0, 0), dst, vreg(e.a))
 		l.put(ebpf.Neg32(0), dst, noReg)
 	case exprPtr:
+		if l.copier != nil {
+			return // of which only the name is wanted
+		}
 		l.put(ebpf.Mov.Reg(0, 0), dst, vreg(e.a)) // which costs nothing where it is the last use
 		l.put(ebpf.Add.Reg(0, 0), dst, machine(l.data))
 	case exprLen:
@@ -168,7 +172,7 @@ func (l *lowerer) ask(dst vreg, emit func(*emitter), lost registerSet) {
 
 // interfaceIndex loads the index of the interface, 0 where there is none.
 func (l *lowerer) interfaceIndex(dst vreg) {
-	l.emits(dst, noReg, setOf(l.regTmp), func(e *emitter, pc int, _ ebpf.Register) error {
+	l.emits(dst, noReg, l.lostByExtension(cbpf.ExtIfIndex), func(e *emitter, pc int, _ ebpf.Register) error {
 		if !e.property(e, e.regA, cbpf.ExtIfIndex) {
 			return e.unsupported(pc, cbpf.ExtIfIndex)
 		}

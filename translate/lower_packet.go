@@ -28,6 +28,9 @@ func (l *lowerer) guard(in inst) {
 	l.guarded = true
 	limit := machine(l.limit)
 	switch {
+	case l.copier != nil:
+		l.copyGuard(in)
+		return
 	case l.whole:
 		return
 	case in.hi > maxOffset && l.byAddress:
@@ -62,7 +65,19 @@ func (l *lowerer) small(in inst) {
 	l.goIf(ebpf.JGt.Imm(0, int32(in.hi)), vreg(in.v), noReg, l.miss)
 }
 
-// loadBytes loads bytes that a guard found to be there.
+// load loads bytes that a guard found to be there.
+func (l *lowerer) load(in inst) {
+	switch e := &l.exprs[in.v]; in.way {
+	case loadCopied:
+		l.loadCopied(in.v, e)
+	case loadOwn:
+		l.loadOwn(in.v)
+	default:
+		l.loadBytes(in.v, e)
+	}
+}
+
+// loadBytes loads them by a pointer.
 func (l *lowerer) loadBytes(v value, e *expr) {
 	base, off := machine(l.data), e.k
 	if e.a != noValue {
@@ -143,6 +158,9 @@ func (g *graph) wantHostOrder(in inst, raw []bool) {
 	case instSmall:
 		raw[in.v] = false
 	case instDef:
+		if in.way == loadOwn {
+			raw[in.v] = false
+		}
 		if g.isMask(in.v) {
 			return
 		}
@@ -161,9 +179,9 @@ func (l *lowerer) lostByLength() registerSet {
 	return setOf(l.regTmp)
 }
 
-// lostByExtension is what an extension destroys besides A.
+// lostByExtension is what an extension destroys besides A. Where bytes of packets are copied, fields are too.
 func (l *lowerer) lostByExtension(ext cbpf.Ext) registerSet {
-	if _, isField := fields[ext]; isField || ext == cbpf.ExtIfIndex {
+	if _, isField := fields[ext]; l.copier == nil && (isField || ext == cbpf.ExtIfIndex) {
 		return setOf(l.regTmp)
 	}
 	return byCalls | setOf(l.regTmp, l.regKept)

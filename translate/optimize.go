@@ -101,19 +101,24 @@ func (e *emitter) optimize(target optimizable, level int) *optimized {
 	if e.search.any() {
 		at.stack = min(at.stack, searchStack)
 	}
+	g.splitEdges()
+	if at.copier != nil {
+		twin = g.planCopies(&at)
+	}
 	if twin {
 		at.miss = e.b.NewLabel()
 		at.stack = min(at.stack, plainStack) // what lies there may be a pointer, which the twin must not write half over
 	}
+	dropped, placed := e.dropped, e.dropPlaced
 	code, vregs, missed := lower(g, e, at)
 	o := &optimized{at: at, needs: needsOf(code, at), prepare: g.asks(h), twin: twin && missed}
-	o.needs.entry = o.needs.entry || o.twin || at.enter == nil && o.needs.packet
+	o.needs.entry = o.needs.entry || o.prepare || o.twin || at.enter == nil && o.needs.packet
 	if !o.needs.entry {
 		o.at.pinned &^= setOf(e.regCtx)
 	}
 	o.code, o.homes, o.spare = allot(code, vregs, &o.at)
 	if o.homes.stack() > at.most {
-		e.dropped, e.dropPlaced = false, false
+		e.dropped, e.dropPlaced = dropped, placed
 		return nil
 	}
 	return o
@@ -127,7 +132,9 @@ func (o *optimized) emit(e *emitter, ctx ebpf.Register) error {
 	if o.needs.packet && o.at.enter != nil {
 		o.at.enter(e.b, ctx)
 	}
-	e.stack = max(e.stack, o.homes.stack())
+	if e.stack = max(e.stack, o.homes.stack()); len(o.at.areas) > 0 {
+		e.stack = max(e.stack, -int(o.at.stack))
+	}
 	a := assembler{emitter: e, allocation: o.homes, spare: o.spare}
 	return a.assemble(o.code)
 }
@@ -182,6 +189,9 @@ func needsOf(code []vinsn, at layout) (n needs) {
 // asks reports whether the target emits something of its own for the graph that begin has to make ready for.
 func (g *graph) asks(h *hook) bool {
 	for _, b := range g.blocks {
+		if h.measured && len(b.insts) > 0 {
+			return true
+		}
 		for _, in := range b.insts {
 			e := &g.exprs[in.v]
 			if in.kind == instDef && (e.kind == exprOpaque || e.kind == exprProperty) && (h.prepared == nil || h.prepared(e)) {

@@ -73,7 +73,7 @@ func Snippet(p cbpf.Program, opts SnippetOptions) (*SnippetResult, error) {
 		return nil, err
 	}
 	behind := b.NewLabel()
-	e.taken, e.leave = opts.StackOffset, &behind
+	e.taken, e.leave = opts.taken(), &behind
 	e.forget, e.newZero = e.paths.visits > opts.follows(), func() { a.newZero(e) }
 	if err := e.translate(opts.Optimize); err != nil {
 		return nil, err
@@ -104,6 +104,14 @@ func (o *SnippetOptions) access() access {
 		return &probing{pointers{*o}}
 	}
 	return &pointers{*o}
+}
+
+// taken is how many bytes of the stack are above the scratch words.
+func (o *SnippetOptions) taken() int {
+	if o.Access == AccessProbe {
+		return -int((&probing{pointers{*o}}).slot())
+	}
+	return o.StackOffset
 }
 
 // follows is how many classic instructions of a snippet the verifier is sure to follow, besides the program around it.

@@ -46,8 +46,11 @@ func (s *probing) holds() registers {
 	}
 }
 
-// slot is where bytes are read to: below the scratch words.
-func (s *probing) slot() int16 { return -int16((s.StackOffset+4*cbpf.ScratchWords+7)&^7) - 8 }
+// slot is where bytes are read to, above the scratch words and the copies.
+func (s *probing) slot() int16 { return -int16((s.StackOffset+7)&^7) - 8 }
+
+// stackOfProbes is how many bytes of the stack are in use, below StackOffset.
+const stackOfProbes = 144
 
 // mostProbed is how far from the start of a packet its bytes may be: an immediate operand has room for it.
 const mostProbed = 1 << 30
@@ -89,14 +92,33 @@ func (s *probing) read(e *emitter, dst ebpf.Register, size int, miss ebpf.Label)
 }
 
 func (s *probing) hook() *hook {
-	return &hook{ends: s.ends, place: func(uint32) (uint32, bool) { return 0, false }, ownIndexed: true, packetOnly: true, hatype: s.hatype}
+	return &hook{
+		ends:       s.ends,
+		place:      func(k uint32) (uint32, bool) { return s.place(k), true },
+		most:       mostProbed,
+		ownFar:     true,
+		packetOnly: true,
+		hatype:     s.hatype,
+	}
+}
+
+// ahead: what is behind the packet only the user of the snippet knows.
+func (*probing) ahead() bool { return false }
+
+func (s *probing) within(e *emitter, base ebpf.Register, bytes int64) {
+	e.asked(base, bytes, func(dst ebpf.Register) { s.captured(e, dst) })
+}
+
+func (s *probing) copyTo(e *emitter, to int16, base ebpf.Register, off int64, n int, miss ebpf.Label) {
+	e.probeCopy(to, s.PacketStart, base, off, n, miss)
 }
 
 func (s *probing) layout(p cbpf.Program, twin bool) layout {
 	at := s.pointers.layout(p, twin)
-	at.pinned &^= byCalls
+	at.pinned = at.pinned&^byCalls | setOf(ebpf.R10)
+	at.copier = s
 	at.lostByLoads, at.bases = 0, 0
 	at.stack = s.slot()
-	at.most = -int(s.slot()) + 4*cbpf.ScratchWords
+	at.most = min(s.StackOffset+stackOfProbes, ebpf.StackSize)
 	return at
 }

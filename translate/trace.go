@@ -24,6 +24,7 @@ type trace struct {
 	TraceOptions
 	fromNetwork bool  // packets begin with the network header, not with the link-layer header
 	netOff      int32 // distance of the two, of packets in a struct xdp_buff
+	measured    bool  // begin has been here
 }
 
 func newTrace(_ cbpf.Program, opts Options) access {
@@ -49,8 +50,19 @@ func (t *trace) holds() registers {
 
 func (t *trace) entry(e *emitter) { e.b.Emit(ebpf.Mov.Reg(e.regCtx, ebpf.R1)) }
 
-// begin has A and X for itself: they have no values yet.
+// begin measures the packet, once: what it finds out stays where it is.
 func (t *trace) begin(e *emitter) {
+	if !t.measured {
+		t.measured = true
+		t.measure(e)
+	}
+	if e.forget {
+		e.b.Emit(ebpf.Load(4, e.regZero, ebpf.R10, wireSlot))
+	}
+}
+
+// measure has A and X for itself: they have no values yet.
+func (t *trace) measure(e *emitter) {
 	object := e.regA
 	e.stack = max(e.stack, -loadSlot)
 	e.b.Emit(
@@ -64,7 +76,6 @@ func (t *trace) begin(e *emitter) {
 	}
 	if e.forget {
 		blur(e, capturedSlot)
-		e.b.Emit(ebpf.Load(4, e.regZero, ebpf.R10, wireSlot))
 	}
 }
 

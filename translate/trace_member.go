@@ -21,7 +21,7 @@ type gathered struct {
 }
 
 // gatherMost is how far members may be apart, in bytes, that one read fetches.
-const gatherMost = 64
+const gatherMost = 128
 
 // gather reads members of the structure that a register points to, those that are near to each other at once. A member that
 // cannot be read is 0. It destroys what calls destroy, and uses the stack below loadSlot, which is free afterwards.
