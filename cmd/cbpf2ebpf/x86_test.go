@@ -119,12 +119,19 @@ func TestX86AsLLVM(t *testing.T) {
 func TestX86Names(t *testing.T) {
 	requireX86(t)
 	text := succeed(t, "", filter("ip.d"), "--to", "x86")
-	for _, want := range []string{"slot10\n", "jmp next\n", "mov eax, 0x40000\n", "; (001) jeq      #0x800           jt 2\tjf 3\n"} {
+	for _, want := range []string{"slot10\n", "mov eax, 0x40000\n", "; (001) jeq      #0x800           jt 2\tjf 3\n"} {
 		require.Contains(t, text, want)
 	}
 	require.NotContains(t, text, "$")
 	require.True(t, strings.HasPrefix(text, "; entry, and the loop over packets up to the program\n     0: "), text)
 	require.Contains(t, text, "; the loop behind the program, and the ways out\n")
+
+	var manyExits strings.Builder
+	for i := range 6 {
+		fmt.Fprintf(&manyExits, "ldb [%d]\njeq #1, yes%d, no%d\nyes%d: ret #%d\nno%d: ", i, i, i, i, i, i)
+	}
+	text = succeed(t, manyExits.String()+"ret #9\n", "--from", "asm", "--to", "x86")
+	require.Contains(t, text, "jmp next\n", "where there are many exits, they share what follows")
 }
 
 // What x86asm cannot decode, or decodes wrongly, is listed for what it is.
