@@ -2,6 +2,7 @@ package inject_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,6 +103,20 @@ func TestReport(t *testing.T) {
 	require.Equal(t, 4, r.Classic)
 	require.Contains(t, r.LeftOut, ".debug_line")
 	require.Zero(t, r.StackUse)
+}
+
+// Optimised filters compare in the order of the machine that made them: so there are none in objects for other machines.
+func TestOtherByteOrder(t *testing.T) {
+	into := func(object []byte, level int) []byte {
+		changed, _, err := inject.Object(object, "filter_stub", onlyIP, inject.Options{Optimize: level})
+		require.NoError(t, err)
+		return changed
+	}
+	own := compileHost(t)
+	require.NotEqual(t, into(own, 0), into(own, 2))
+	target := map[bool]string{true: "bpfel", false: "bpfeb"}[binary.NativeEndian.Uint16([]byte{0, 1}) == 1]
+	other := compileHost(t, "--target="+target)
+	require.Equal(t, into(other, 0), into(other, 2))
 }
 
 func TestRefusals(t *testing.T) {

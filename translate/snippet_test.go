@@ -3,6 +3,7 @@ package translate_test
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -161,7 +162,11 @@ func requireSnippet(t *testing.T, p cbpf.Program, o translate.SnippetOptions, pa
 // headers where the options say.
 func TestSnippetVerdicts(t *testing.T) {
 	windows, stacks := 0, [translate.MaxOptimize + 1]int{}
-	for seed := range uint64(6000) {
+	seeds := uint64(6000)
+	if os.Getenv("CBPF2EBPF_FULL") == "1" {
+		seeds = 200_000
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 8))
 		o := randomOptions(r, int(seed)%(translate.MaxOptimize+1))
 		p := difftest.GenProgram(r, difftest.GenOptions{MaxLen: 60 + 300*r.IntN(2), Windows: o.Windows, Exts: []cbpf.Ext{cbpf.ExtXorX}})
