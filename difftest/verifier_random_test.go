@@ -124,6 +124,24 @@ func (c *taken) take(t *testing.T, seed uint64, v variant, p cbpf.Program, packe
 	}
 }
 
+// onceRefused are the numbers of programs that the verifier refused when their translation was made otherwise.
+var onceRefused = map[uint64]string{
+	13121: "a comparison bounds a number, of which seven copies lie on the stack on one path; the verifier keeps six together",
+}
+
+func TestVerifierTakesWhatItRefused(t *testing.T) {
+	requireKernel(t)
+	for seed, why := range onceRefused {
+		t.Log(why)
+		var c taken
+		for _, v := range everywhere() {
+			c.take(t, seed, v, shaped(seed), 2)
+		}
+		require.Zero(t, c.foretold)
+		require.NotZero(t, c.packets)
+	}
+}
+
 // TestVerifierTakesRandomPrograms gives random programs of all sizes to the verifier, translated for each target in one of the ways
 // there are.
 func TestVerifierTakesRandomPrograms(t *testing.T) {

@@ -44,6 +44,7 @@ func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 		return fault(ReasonPointer, pc, "%s", info.Sign)
 	}
 	*dst = c.result(ins, info, a, b)
+	dst.linked = c.info.kernel && info.Wide && info.ALU == Add && info.Form == FormALUImm && a.sym != 0 && dst.sym != 0
 	return nil
 }
 

@@ -35,11 +35,25 @@ func (c *checker) join(a, b *state) *state {
 	return a
 }
 
-// value keeps what two values have in common. Different numbers become a new unknown one.
+// value keeps what two values have in common. What is a number on one side alone, or another one, may there be a copy of one that
+// is known elsewhere.
 func (j *joiner) value(a, b value) value {
-	switch {
-	case a == b:
+	linked := a.linked || b.linked
+	a.linked, b.linked = linked, linked
+	if a == b {
 		return a
+	}
+	v := j.common(a, b)
+	v.linked = linked || j.info.kernel && (v.kind != number || v.sym != a.sym || v.sym != b.sym) && (a.named() || b.named())
+	return v
+}
+
+// named reports whether it is a number that may have copies.
+func (v value) named() bool { return v.kind == number && v.sym != 0 }
+
+// common is what two values that differ have in common. Different numbers become a new unknown one.
+func (j *joiner) common(a, b value) value {
+	switch {
 	case a.kind == unset || b.kind == unset:
 		return value{}
 	case a.kind != b.kind || a.kind == mixed:

@@ -89,28 +89,41 @@ func (s *state) room(sym int32) int64 {
 // Linux 6.18).
 const maxLinked = 6
 
-// narrow takes note of bounds of the number v, in all places that hold a copy of it.
+// narrow takes note of bounds of the number v, in all places that hold a copy of it, and that the verifier keeps together: it takes
+// registers first, and then what is on the stack.
 func (s *state) narrow(v value, lo, hi uint64) {
 	lo, hi = max(lo, v.lo), min(hi, v.hi)
-	if v.sym == 0 || lo > hi || lo == v.lo && hi == v.hi || s.copies(&v) > maxLinked {
+	if v.sym == 0 || lo > hi || lo == v.lo && hi == v.hi {
 		return
 	}
-	s.change(func(o *value) bool { return o.copies(&v) }, func(o *value) { o.lo, o.hi = max(o.lo, lo), min(o.hi, hi) })
+	surely, perhaps := s.copies(&v)
+	if surely > maxLinked {
+		return
+	}
+	is, to := func(o *value) bool { return o.copies(&v) }, func(o *value) { o.lo, o.hi = max(o.lo, lo), min(o.hi, hi) }
+	s.changeRegisters(is, to)
+	if surely+perhaps <= maxLinked {
+		s.changeStack(is, to)
+	}
 }
 
-// copies is how many registers and places on the stack hold the number.
-func (s *state) copies(v *value) (n int) {
-	for r := range s.regs {
-		if s.regs[r].copies(v) {
-			n++
+// copies is how many registers and places on the stack hold the number, and how many more the verifier may take for copies of it.
+func (s *state) copies(v *value) (surely, perhaps int) {
+	count := func(o *value) {
+		switch {
+		case o.copies(v):
+			surely++
+		case o.linked:
+			perhaps++
 		}
+	}
+	for r := range s.regs {
+		count(&s.regs[r])
 	}
 	for i := range s.spills {
-		if s.spills[i].val.copies(v) {
-			n++
-		}
+		count(&s.spills[i].val)
 	}
-	return n
+	return surely, perhaps
 }
 
 // copies reports whether two values are the same unknown number plus the same known one.
@@ -118,11 +131,19 @@ func (v *value) copies(o *value) bool { return v.sym == o.sym && v.off == o.off 
 
 // change changes the values of registers and of the stack that are of a sort.
 func (s *state) change(is func(*value) bool, to func(*value)) {
+	s.changeRegisters(is, to)
+	s.changeStack(is, to)
+}
+
+func (s *state) changeRegisters(is func(*value) bool, to func(*value)) {
 	for r := range s.regs {
 		if is(&s.regs[r]) {
 			to(&s.regs[r])
 		}
 	}
+}
+
+func (s *state) changeStack(is func(*value) bool, to func(*value)) {
 	copied := false
 	for i := range s.spills {
 		if !is(&s.spills[i].val) {

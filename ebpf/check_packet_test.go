@@ -1,6 +1,7 @@
 package ebpf_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -74,6 +75,17 @@ func toEnd(p Program, at int) Program {
 	return p
 }
 
+// sixth bounds a number of which there are five copies on the stack, all of them read later. It adds the one of which the verifier
+// thinks last. R1 is read later too.
+func sixth(insns ...Instruction) Program {
+	p, after := Program{Load(4, R9, R1, SkbLen), Mov.Imm(R1, 0)}, Program{Mov.Reg(R8, R1)}
+	for off := int16(-8); off >= -40; off -= 8 {
+		p, after = append(p, Store(8, R10, off, R7)), append(after, Load(8, R8, R10, off))
+	}
+	p = append(p, insns...)
+	return toEnd(varied(slices.Concat(p, Program{JGt.Imm(R7, 0xfff)}, after, Program{Mov.Reg(R7, R8)})...), 4+len(p))
+}
+
 // What becomes of a load in a program.
 const (
 	isProved  = iota
@@ -111,6 +123,10 @@ var packetProofs = []struct {
 	{"negated", varied(And.Imm32(R7, 15), Neg32(R7)), isRefused},
 	{"divided", varied(And.Imm32(R7, 15), Div.Imm32(R7, 3)), isRefused},
 	{"a 32-bit sum that may wrap", varied(Add.Imm32(R7, 1)), isRefused},
+	{"the sixth copy", sixth(), isProved},
+	{"the seventh copy", sixth(Mov.Reg(R1, R7)), isRefused},
+	{"the seventh copy on one path", sixth(jump(JEq.Imm(R9, 1), 1), Mov.Reg(R1, R7)), isRefused},
+	{"the sixth copy and a sum", sixth(Mov.Reg(R1, R7), Add.Imm(R1, 1)), isLost},
 	{"kept on the stack", varied(And.Imm32(R7, 15), Store(8, R10, -8, R7), Mov.Imm(R7, 0), Load(8, R7, R10, -8)), isProved},
 
 	{"guard of another pointer", behind14(Mov.Reg(R5, R2), Add.Imm(R5, 14), jump(JGt.Reg(R4, R3), 1), Load(2, R0, R5, -2)), isProved},

@@ -136,6 +136,7 @@ func (w *walker) follow(pc int) {
 				return
 			}
 			known[key] = true
+			w.cur.bury(w.live[pc])
 		}
 		w.steps++
 		ins := w.p[pc]
@@ -261,6 +262,15 @@ func (s *state) key(live registerSet) string {
 	return string(k.b)
 }
 
+// bury forgets what registers hold that nobody reads. Other paths that are known by the same key may have copies of numbers there.
+func (s *state) bury(live registerSet) {
+	for r := range s.regs {
+		if v := &s.regs[r]; !live.has(Register(r)) && (v.named() || v.linked) {
+			*v = value{linked: true}
+		}
+	}
+}
+
 // stateKey is a key in the making.
 type stateKey struct {
 	b     []byte
@@ -284,4 +294,7 @@ func (k *stateKey) value(v value) {
 	k.number(uint64(v.off))
 	k.number(v.lo)
 	k.number(v.hi)
+	if v.linked {
+		k.b = append(k.b, 1)
+	}
 }

@@ -40,6 +40,7 @@ func (k kind) memory() Memory {
 // wraps; off alone, where there is none, is any 64 bits.
 type value struct {
 	kind   kind
+	linked bool   // the kernel's verifier may take it for a copy of any number: on some path, or with a constant added
 	sym    int32  // names the unknown number; 0 where there is none
 	room   int32  // of packetPtr and metaPtr: the bytes from sym on that are proved to be there; -1 for none
 	off    int64  // the known number

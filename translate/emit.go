@@ -25,6 +25,7 @@ type emitter struct {
 	taken      int         // bytes of stack that others use, from the top
 	forget     bool        // see forget.go
 	doubtful   bool        // the verifier may not come to an end: see follows
+	spilled    bool        // addresses go by numbers on the stack: see proves
 	newZero    func()      // there, for snippets: makes the zero in regZero, which they do not keep
 	crowded    bool        // see goUnless
 }

@@ -135,6 +135,7 @@ func (o *optimized) emit(e *emitter, ctx ebpf.Register) error {
 	if e.stack = max(e.stack, o.homes.stack()); len(o.at.areas) > 0 {
 		e.stack = max(e.stack, -int(o.at.stack))
 	}
+	e.spilled = e.spilled || o.at.byAddress && len(o.homes.slots) > 0
 	a := assembler{emitter: e, allocation: o.homes, spare: o.spare}
 	return a.assemble(o.code)
 }
@@ -148,6 +149,18 @@ const mostVisits = verifierInsns / 32
 func follows(p ebpf.Program, abi ebpf.ABI) bool {
 	_, aside, ok := ebpf.Effort(p, abi, min(mostVisits, visitsEach*len(p)))
 	return ok && aside <= asideMost/4
+}
+
+// proves reports whether it finds each access to be inside of the packet. Of a number with many copies it bounds a few in registers,
+// and forgets of those on the stack that they are the same.
+func proves(p ebpf.Program, abi ebpf.ABI) bool {
+	if facts, err := ebpf.Check(p, abi); err == nil {
+		if _, unproved := facts.Unproved(); !unproved {
+			return true
+		}
+	}
+	_, _, ok := ebpf.Effort(p, abi, mostVisits)
+	return ok
 }
 
 // visitsEach is how often each instruction may be followed in the mean, so that no time is lost with what is hopeless anyhow.

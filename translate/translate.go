@@ -68,7 +68,7 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.doubtful && !follows(slots, opts.Target.ABI()) {
+	if abi := opts.Target.ABI(); e.doubtful && !follows(slots, abi) || e.spilled && !proves(slots, abi) {
 		opts.Optimize = 0
 		return Translate(p, opts)
 	}
