@@ -13,7 +13,7 @@ import (
 const (
 	trialPackets  = 256     // that are judged in one sample; smaller batches are no samples
 	trialSamples  = 16      // of a trial, every other one with vectors
-	trialSoon     = 1 << 16 // packets from one trial to the next, when the last one changed something
+	trialSoon     = 1 << 17 // packets from one trial to the next, when the last one changed something
 	trialLate     = 1 << 20 // and when many in a row have not
 	trialHopeless = 2       // a body that is estimated to take so many times as long is not tried
 )
@@ -47,7 +47,7 @@ func (c *choice) run(f *Func, body *vectorBody, buf []byte, descs []Desc, verdic
 		if err := f.runWith(!c.scalar.Load(), body, buf, descs, verdicts, done, done+n); err != nil {
 			return err
 		}
-		c.left.Add(int64(-n))
+		c.left.Store(c.left.Load() - int64(n)) // that others may count at once does not matter
 		done += n
 	}
 	return nil
