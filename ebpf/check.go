@@ -48,7 +48,7 @@ type Facts struct {
 	Calls  bool   // some instruction calls a function
 	GPL    bool   // one that only programs under a licence compatible with the GPL may call
 	Result uint64 // R0 at exit is at most this
-	stray  int    // pc of the first sum that makes a packet pointer of which nothing can be proved; 0 for none
+	stray  int    // pc of the first sum that makes a pointer of which nothing can be proved; 0 for none
 }
 
 // Unproved returns the pc of the first access that is not proved; ok is false where all are. The sum of a pointer into the

@@ -28,7 +28,7 @@ func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 		if !ok {
 			return fault(ReasonPointer, pc, "%s", info.Sign)
 		}
-		if v.kind.intoPacket() && v.hi >= farOffset && c.facts.stray == 0 {
+		if c.facts.stray == 0 && (v.kind.intoPacket() && v.hi >= farOffset || c.boundless(a, b)) {
 			c.facts.stray = pc
 		}
 		*dst = v
@@ -46,6 +46,15 @@ func (c *checker) arithmetic(pc int, ins Instruction, info *OpInfo) error {
 	*dst = c.result(ins, info, a, b)
 	dst.linked = c.info.kernel && info.Wide && info.ALU == Add && info.Form == FormALUImm && a.sym != 0 && dst.sym != 0
 	return nil
+}
+
+// boundless reports whether one of two operands is a pointer, not into the packet, and the other an unknown number that may be
+// larger than the kernel's verifier lets it be there.
+func (c *checker) boundless(a, b value) bool {
+	if a.kind == number {
+		a, b = b, a
+	}
+	return c.info.kernel && a.kind > number && !a.kind.intoPacket() && b.kind == number && b.sym != 0 && b.hi >= farOffset
 }
 
 // plainSum reports whether two operands are added like any others. Names of numbers outlive additions only where the
