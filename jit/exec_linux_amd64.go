@@ -96,26 +96,21 @@ func (p *pages) free() {
 	_ = unix.Munmap(p.all) // the memory was mapped by seal, so this cannot fail
 }
 
-// newArgs is the block of arguments for descs. Generated code reads descriptors behind them where ahead says so. out must be as long; skb is the SkBuff of the first packet and step the bytes
-// to the next one.
-func newArgs(seed *atomic.Uint64, buf []byte, descs []Desc, ahead asking, skb *ebpf.SkBuff, step int, out []uint32) args {
-	return args{
-		buf:     unsafe.Pointer(unsafe.SliceData(buf)),
-		bufLen:  uintptr(len(buf)),
-		descs:   unsafe.Pointer(unsafe.SliceData(descs)),
-		count:   uintptr(len(descs)),
-		out:     unsafe.Pointer(unsafe.SliceData(out)),
-		skb:     unsafe.Pointer(skb),
-		skbStep: uintptr(step),
-		seed:    unsafe.Pointer(seed),
-		ask:     ahead.from,
-		askLast: ahead.last,
-	}
+// fill sets the arguments for descs. Generated code reads descriptors behind them where ahead says so. out must be as
+// long. The fields are set one by one: a literal would be copied in larger pieces, which have to wait for the smaller ones to
+// be written.
+func (a *args) fill(buf []byte, descs []Desc, ahead asking, out []uint32) {
+	a.buf, a.bufLen = unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf))
+	a.descs, a.count = unsafe.Pointer(unsafe.SliceData(descs)), uintptr(len(descs))
+	a.out = unsafe.Pointer(unsafe.SliceData(out))
+	a.ask, a.askLast = ahead.from, ahead.last
 }
 
-// run enters the code once for all descs; the arguments are those of newArgs. It returns r0 of the last packet.
+// run enters the code once for all descs. skb is the SkBuff of the first packet and step the bytes to the next one. It returns r0 of the last packet.
 func (p *pages) run(seed *atomic.Uint64, buf []byte, descs []Desc, ahead asking, skb *ebpf.SkBuff, step int, out []uint32) (uint64, error) {
-	a := newArgs(seed, buf, descs, ahead, skb, step, out)
+	var a args
+	a.fill(buf, descs, ahead, out)
+	a.skb, a.skbStep, a.seed = unsafe.Pointer(skb), uintptr(step), unsafe.Pointer(seed)
 	r0 := callCode(p.entry(), &a)
 	runtime.KeepAlive(buf)
 	runtime.KeepAlive(descs)
@@ -142,7 +137,8 @@ func (p *pages) runFramed(data []byte, wirelen uint32, skb *ebpf.SkBuff) uint64 
 // runVector enters the code of a vector body once for all descs, of which there are at least as many as in a group. It
 // returns the number of packets that have their verdict then: all, or those before a group that the body gave up.
 func (p *pages) runVector(buf []byte, descs []Desc, ahead asking, out []uint32) int {
-	a := newArgs(nil, buf, descs, ahead, nil, 0, out)
+	var a args
+	a.fill(buf, descs, ahead, out)
 	callVector(p.entry(), &a)
 	runtime.KeepAlive(buf)
 	runtime.KeepAlive(descs)
