@@ -155,6 +155,17 @@ func (a *asm) jump(cc cond, to label) {
 	a.jumps = append(a.jumps, jump{at: len(a.code), to: to, cc: cc})
 }
 
+// jumpOverGap goes to the label. It must be the first jump: it is a long one, so that the place of what follows is known, and what
+// follows begins a cache line.
+func (a *asm) jumpOverGap(to label) {
+	const line, int3 = 64, 0xcc
+	j := jump{at: len(a.code), to: to, cc: always, near: true}
+	a.jumps = append(a.jumps, j)
+	for (len(a.code)+j.size())%line != 0 {
+		a.bytes(int3)
+	}
+}
+
 // size is the length of the encoded jump.
 func (j jump) size() int {
 	switch {

@@ -37,7 +37,7 @@ func generate(p ebpf.Program, facts *ebpf.Facts, least int32) (code []byte, star
 	check, wrong := c.newLabel(), c.newLabel()
 
 	c.enter()
-	c.jump(always, check)
+	c.jumpOverGap(check)
 	c.bind(l.top)
 	c.nextPacket(wrong)
 	c.body()
