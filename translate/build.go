@@ -26,12 +26,14 @@ type placeSet uint32
 // instruction before the instruction itself.
 type builder struct {
 	graph
-	prog cbpf.Program
-	hook *hook
-	live []placeSet // of each pc: places whose number somebody further down wants
-	ways [][]way    // of each pc: the ways into it that the program has shown so far
-	cur  *block     // where instructions go; nil behind one that never continues
-	at   places     // what the places hold there
+	prog      cbpf.Program
+	hook      *hook
+	live      []placeSet // of each pc: places whose number somebody further down wants
+	ways      [][]way    // of each pc: the ways into it that the program has shown so far
+	firstWays []way      // memory for the first of those
+	spare     []block    // memory for blocks
+	cur       *block     // where instructions go; nil behind one that never continues
+	at        places     // what the places hold there
 }
 
 // way is an edge, and what the places hold on it.
@@ -76,7 +78,8 @@ type hook struct {
 
 // buildGraph makes the graph of a valid program.
 func buildGraph(p cbpf.Program, h *hook) *graph {
-	b := &builder{prog: p, hook: h, live: livePlaces(p), ways: make([][]way, len(p))}
+	b := &builder{prog: p, hook: h, live: livePlaces(p), ways: make([][]way, len(p)), firstWays: make([]way, 0, len(p))}
+	b.expect(len(p))
 	b.cur = b.newBlock()
 	zero := b.constant(0)
 	for i := range b.at {
@@ -108,7 +111,8 @@ func livePlaces(p cbpf.Program) []placeSet {
 		ins := p[pc]
 		info := cbpf.Info(ins.Op)
 		var after placeSet
-		for _, next := range successors(pc, ins, neverEnds) {
+		nexts, n := successors(pc, ins, neverEnds)
+		for _, next := range nexts[:n] {
 			after |= live[next]
 		}
 		reads := info.Reads
@@ -133,8 +137,15 @@ func placesOf(r cbpf.Regs, k uint32) (set placeSet) {
 	return set
 }
 
+// blocksAtOnce is for how many blocks memory is got.
+const blocksAtOnce = 32
+
 func (b *builder) newBlock() *block {
-	bl := &block{}
+	if len(b.spare) == 0 {
+		b.spare = make([]block, blocksAtOnce)
+	}
+	bl := &b.spare[0]
+	b.spare = b.spare[1:]
 	b.blocks = append(b.blocks, bl)
 	return bl
 }
@@ -203,7 +214,15 @@ func (b *builder) retEach(ways []way) {
 }
 
 // leaveTo notes a way to pc.
-func (b *builder) leaveTo(e *edge, pc int) { b.ways[pc] = append(b.ways[pc], way{e, b.at}) }
+func (b *builder) leaveTo(e *edge, pc int) {
+	if b.ways[pc] != nil || len(b.firstWays) == cap(b.firstWays) {
+		b.ways[pc] = append(b.ways[pc], way{e, b.at})
+		return
+	}
+	n := len(b.firstWays)
+	b.firstWays = append(b.firstWays, way{e, b.at})
+	b.ways[pc] = b.firstWays[n : n+1 : n+1]
+}
 
 // ret ends the block at hand with a verdict.
 func (b *builder) ret(v value) {

@@ -40,26 +40,43 @@ type lowerer struct {
 	*emitter
 	layout
 	code    []vinsn
-	labels  []ebpf.Label        // of each block
-	raw     []bool              // of each value: it is kept in the byte order of the packet
-	temps   vreg                // the next temporary
-	cut     bool                // the block at hand does not go on: a guard cannot hold
-	missed  bool                // some guard goes to miss
-	guarded bool                // some guard stands above
-	wanted  map[ebpf.Label]bool // labels that some jump goes to, or that are fallen into
-	copies  map[*block]int      // of blocks that only end the program: how often that was done elsewhere
+	labels  []ebpf.Label   // of each block
+	raw     []bool         // of each value: it is kept in the byte order of the packet
+	temps   vreg           // the next temporary
+	cut     bool           // the block at hand does not go on: a guard cannot hold
+	missed  bool           // some guard goes to miss
+	guarded bool           // some guard stands above
+	wanted  labelSet       // labels that some jump goes to, or that are fallen into
+	copies  map[*block]int // of blocks that only end the program: how often that was done elsewhere
 	pc      int
 }
+
+// labelSet is a set of labels, which are small numbers.
+type labelSet []bool
+
+func (s *labelSet) add(l ebpf.Label) {
+	if n := int(l) + 1 - len(*s); n > 0 {
+		*s = append(*s, make([]bool, n)...)
+	}
+	(*s)[l] = true
+}
+
+func (s labelSet) has(l ebpf.Label) bool { return int(l) < len(s) && s[l] }
 
 // lower makes the code of the graph, and says how many virtual registers that has, and whether any guard goes
 // elsewhere.
 func lower(g *graph, e *emitter, at layout) (code []vinsn, vregs int, missed bool) {
-	l := &lowerer{graph: g, emitter: e, layout: at, wanted: make(map[ebpf.Label]bool), copies: make(map[*block]int), temps: vreg(len(g.exprs))}
+	l := &lowerer{graph: g, emitter: e, layout: at, copies: make(map[*block]int), temps: vreg(len(g.exprs))}
 	if !at.whole && !bigEndianHost {
 		l.raw = g.rawValues()
 	} else {
 		l.raw = make([]bool, len(g.exprs))
 	}
+	n := 0
+	for _, b := range g.blocks {
+		n += 2 + 2*len(b.insts)
+	}
+	l.code = make([]vinsn, 0, n)
 	for _, b := range g.blocks {
 		if k, ok := g.returns(b); ok && k == 0 && at.miss == e.drop {
 			l.labels = append(l.labels, e.drop)
@@ -68,7 +85,7 @@ func lower(g *graph, e *emitter, at layout) (code []vinsn, vregs int, missed boo
 		l.labels = append(l.labels, e.b.NewLabel())
 	}
 	for _, b := range g.blocks {
-		if b.id > 0 && !l.wanted[l.labels[b.id]] {
+		if b.id > 0 && !l.wanted.has(l.labels[b.id]) {
 			continue // those who would come here end the program themselves, or go to miss
 		}
 		l.dropPlaced = l.dropPlaced || l.labels[b.id] == l.drop
@@ -96,7 +113,7 @@ func (l *lowerer) put(ins ebpf.Instruction, dst, src vreg) {
 func (l *lowerer) goIf(ins ebpf.Instruction, a, b vreg, to ebpf.Label) {
 	l.dropped = l.dropped || to == l.drop
 	l.missed = l.missed || to == l.miss
-	l.wanted[to] = true
+	l.wanted.add(to)
 	l.code = append(l.code, vinsn{ins: ins, dst: a, src: b, to: to, pc: l.pc})
 }
 
@@ -296,7 +313,7 @@ const maxCopies = 4
 func (l *lowerer) jump(from, to *block) {
 	switch {
 	case to.id == from.id+1:
-		l.wanted[l.labels[to.id]] = true
+		l.wanted.add(l.labels[to.id])
 	default:
 		if _, ok := l.graph.returns(to); ok && l.copies[to] < maxCopies {
 			l.copies[to]++

@@ -36,7 +36,7 @@ func (l *lowerer) copyGuard(in inst) {
 		return nil
 	}
 	l.code = append(l.code, ask)
-	l.wanted[l.drop] = true
+	l.wanted.add(l.drop)
 }
 
 // loadCopied loads what lies on the stack, in pieces where it lies crooked. In memory order a piece is so many bits further

@@ -84,6 +84,9 @@ func (u *factUser) past(f facts, e *edge) *block {
 	if others := u.seen[e.to.id] || u.left[e.to.id] > 1; !others || u.copies == 0 {
 		return nil
 	}
+	if _, certain := u.decide(f, e, &e.to.term); !certain || u.steps == 0 {
+		return nil
+	}
 	next := &block{id: len(u.at), term: term{kind: termJump, yes: edge{to: e.to}, pc: e.to.term.pc}}
 	way := e
 	for ; u.steps > 0; u.steps-- {

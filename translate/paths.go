@@ -38,7 +38,8 @@ func findPaths(prog cbpf.Program, ends func(k uint32, size int) bool) paths {
 			continue
 		}
 		p.visits = min(maxVisits, p.visits+p.through[pc])
-		for _, next := range successors(pc, ins, ends) {
+		nexts, n := successors(pc, ins, ends)
+		for _, next := range nexts[:n] {
 			if p.reached(next) {
 				p.from[next] = p.common(p.from[next], pc)
 			} else {
@@ -72,23 +73,24 @@ func (p *paths) weigh(pc, insns int) {
 	p.visits = int(min(maxVisits, int64(p.visits)+int64(p.through[pc])*int64(insns)))
 }
 
-// successors lists where control goes from the instruction at pc.
-func successors(pc int, ins bpf.RawInstruction, ends func(k uint32, size int) bool) []int {
+// successors lists the n places where control goes from the instruction at pc.
+func successors(pc int, ins bpf.RawInstruction, ends func(k uint32, size int) bool) (nexts [2]int, n int) {
 	info := cbpf.Info(ins.Op)
 	switch info.Form {
 	case cbpf.FormRetK, cbpf.FormRetA:
-		return nil
+		return nexts, 0
 	case cbpf.FormJump:
-		return []int{pc + 1 + int(ins.K)}
+		return [2]int{pc + 1 + int(ins.K)}, 1
 	case cbpf.FormCondK, cbpf.FormCondX:
+		nexts = [2]int{pc + 1 + int(ins.Jt), pc + 1 + int(ins.Jf)}
 		if ins.Jt == ins.Jf {
-			return []int{pc + 1 + int(ins.Jt)}
+			return nexts, 1
 		}
-		return []int{pc + 1 + int(ins.Jt), pc + 1 + int(ins.Jf)}
+		return nexts, 2
 	case cbpf.FormAbs, cbpf.FormMSH:
 		if !isExtension(info, ins) && ends(ins.K, info.Size) {
-			return nil
+			return nexts, 0
 		}
 	}
-	return []int{pc + 1}
+	return [2]int{pc + 1}, 1
 }

@@ -35,7 +35,8 @@ func onAllPaths(p cbpf.Program, to int) (list []int) {
 			if !reached[pc] {
 				continue
 			}
-			for _, next := range successors(pc, ins, func(uint32, int) bool { return false }) {
+			nexts, n := successors(pc, ins, func(uint32, int) bool { return false })
+			for _, next := range nexts[:n] {
 				reached[next] = reached[next] || next != without
 			}
 		}

@@ -68,12 +68,15 @@ type values struct {
 	serial uint32 // tells apart what would be equal and is not: phis and random numbers
 }
 
+// expect makes room for so many expressions.
+func (vs *values) expect(n int) {
+	vs.index = make(map[expr]value, n)
+	vs.exprs, vs.known = make([]expr, 0, n), make([]bounds, 0, n)
+}
+
 func (vs *values) intern(e expr, known bounds) value {
 	if v, ok := vs.index[e]; ok {
 		return v
-	}
-	if vs.index == nil {
-		vs.index = make(map[expr]value)
 	}
 	v := value(len(vs.exprs))
 	vs.index[e] = v
