@@ -18,8 +18,11 @@ type copier interface {
 	// ahead says that memory goes on behind the packet, as a rule: copies may reach further than their guards ask.
 	ahead() bool
 	// within emits what ends the program with verdict 0 unless so many bytes, counted from base, are there. base is a number in a
-	// register, or noBase for the beginning of the packet. It destroys r0 and r1.
+	// register, or noBase for the beginning of the packet. It destroys what asking destroys.
 	within(e *emitter, base ebpf.Register, bytes int64)
+	asking() registerSet
+	// refuses says that copyTo goes to miss for bytes that the packet does not have: then within is not asked before.
+	refuses() bool
 	// copyTo emits what copies n bytes at base+off to the stack, or goes to miss where it cannot have them all. It destroys what
 	// calls destroy.
 	copyTo(e *emitter, to int16, base ebpf.Register, off int64, n int, miss ebpf.Label)

@@ -19,11 +19,8 @@ func (d *direct) hook() *hook {
 		}
 	}
 	return &hook{
-		ends: d.ends,
-		place: func(k uint32) (uint32, bool) {
-			from, off := d.find(k)
-			return off, from == inHook
-		},
+		ends:      d.ends,
+		place:     d.inHook,
 		shift:     int64(d.shift),
 		prepared:  d.prepared,
 		paged:     d.rest != noRest,
@@ -33,6 +30,12 @@ func (d *direct) hook() *hook {
 	}
 }
 
+// inHook tells where a byte is in the packets of the hook, if it is there.
+func (d *direct) inHook(k uint32) (off uint32, ok bool) {
+	from, off := d.find(k)
+	return off, from == inHook
+}
+
 // prepared: begin puts an Ethernet header together for loads that are not in the EtherType alone, and looks for tags.
 func (d *direct) prepared(e *expr) bool {
 	if e.kind == exprProperty || e.a != noValue {
@@ -40,16 +43,6 @@ func (d *direct) prepared(e *expr) bool {
 	}
 	from, off := d.find(e.k)
 	return from == inVirtual && int(off)+int(e.size) > ethernetHeader
-}
-
-// twin reads the packets of d without looking between the pointers: the slow twin is there for bytes that do not lie there.
-func (d *direct) twin() optimizable {
-	if d.rest == noRest || d.restOnly {
-		return nil
-	}
-	slow := *d
-	slow.restOnly = true
-	return &slow
 }
 
 func (d *direct) layout(cbpf.Program, bool) layout {

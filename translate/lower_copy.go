@@ -14,7 +14,7 @@ func (l *lowerer) copyGuard(in inst) {
 		l.cut = true
 		return
 	}
-	ask := vinsn{kind: vOpaque, dst: noReg, src: noReg, to: noLabel, lost: setOf(ebpf.R0, ebpf.R1), pc: l.pc}
+	ask := vinsn{kind: vOpaque, dst: noReg, src: noReg, to: noLabel, lost: l.copier.asking(), pc: l.pc}
 	if in.base != noValue {
 		ask.src = vreg(in.base)
 	}
@@ -29,7 +29,9 @@ func (l *lowerer) copyGuard(in inst) {
 		if in.base == noValue {
 			base = noBase
 		}
-		l.copier.within(e, base, in.hi)
+		if in.copied.hi < in.hi || !l.copier.refuses() {
+			l.copier.within(e, base, in.hi)
+		}
 		if n := in.copied.hi - in.copied.lo; n > 0 {
 			l.copier.copyTo(e, l.areas[in.base].place(in.copied.lo), base, in.copied.lo, int(n), failed)
 		}

@@ -29,7 +29,7 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	o := e.optimize(target, level)
+	o := e.optimize(target, level, 0)
 	if o == nil {
 		return false, nil
 	}
@@ -47,11 +47,16 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 		return true, nil
 	}
 	e.b.Place(o.at.miss)
-	return true, e.slowTwin(level)
+	below := 0
+	if o.at.byAddress { // what lies on the stack may be a pointer, which the twin must not write half over
+		below = e.stack
+	}
+	return true, e.slowTwin(level, below)
 }
 
-// slowTwin translates the whole program for packets of which guards know nothing. Entry is done.
-func (e *emitter) slowTwin(level int) error {
+// slowTwin translates the whole program for packets of which guards know nothing. Entry is done. If it is optimised, it uses the stack
+// below so many bytes.
+func (e *emitter) slowTwin(level, below int) error {
 	fast, ok := e.access.(twofold)
 	if !ok {
 		return e.body()
@@ -61,7 +66,7 @@ func (e *emitter) slowTwin(level int) error {
 		return e.body()
 	}
 	e.access, e.registers = slow, slow.holds()
-	if o := e.optimize(slow, level); o != nil {
+	if o := e.optimize(slow, level, below); o != nil {
 		err := o.emit(e, e.regCtx)
 		e.end()
 		return err
@@ -82,8 +87,9 @@ type optimized struct {
 	twin    bool // some guard goes to the slow twin
 }
 
-// optimize makes the code of the program, which it does not emit; nil if the program is better translated plainly.
-func (e *emitter) optimize(target optimizable, level int) *optimized {
+// optimize makes the code of the program, which it does not emit; nil if the program is better translated plainly. What it puts on
+// the stack lies below so many bytes.
+func (e *emitter) optimize(target optimizable, level, below int) *optimized {
 	h := target.hook()
 	if h.byAddress && e.search.any() { // the searches want the registers of the pointers
 		return nil
@@ -94,7 +100,7 @@ func (e *emitter) optimize(target optimizable, level int) *optimized {
 	e.doubtful = e.doubtful || e.forget && g.visits() > mostVisits
 	twin := g.far && !h.packetOnly || h.paged
 	at := target.layout(e.prog, twin)
-	at.miss = e.drop
+	at.miss, at.stack = e.drop, min(at.stack, int16(-below))
 	if at.most == 0 {
 		at.most = ebpf.StackSize
 	}
@@ -107,7 +113,7 @@ func (e *emitter) optimize(target optimizable, level int) *optimized {
 	}
 	if twin {
 		at.miss = e.b.NewLabel()
-		at.stack = min(at.stack, plainStack) // what lies there may be a pointer, which the twin must not write half over
+		at.stack = min(at.stack, plainStack) // as below, for a plain twin
 	}
 	dropped, placed := e.dropped, e.dropPlaced
 	code, vregs, missed := lower(g, e, at)

@@ -105,6 +105,11 @@ func (s *probing) hook() *hook {
 // ahead: what is behind the packet only the user of the snippet knows.
 func (*probing) ahead() bool { return false }
 
+func (*probing) asking() registerSet { return setOf(ebpf.R0, ebpf.R1) }
+
+// refuses: what is behind the packet can be read too.
+func (*probing) refuses() bool { return false }
+
 func (s *probing) within(e *emitter, base ebpf.Register, bytes int64) {
 	e.asked(base, bytes, func(dst ebpf.Register) { s.captured(e, dst) })
 }

@@ -37,6 +37,11 @@ func (*trace) within(e *emitter, base ebpf.Register, bytes int64) {
 	e.asked(base, bytes, func(dst ebpf.Register) { e.b.Emit(ebpf.Load(8, dst, ebpf.R10, capturedSlot)) })
 }
 
+func (*trace) asking() registerSet { return setOf(ebpf.R0, ebpf.R1) }
+
+// refuses: probe_read_kernel knows nothing of packets.
+func (*trace) refuses() bool { return false }
+
 // asked is within for targets that have the number of bytes, with a sign, from captured.
 func (e *emitter) asked(base ebpf.Register, bytes int64, captured func(dst ebpf.Register)) {
 	if base == noBase {
@@ -44,8 +49,8 @@ func (e *emitter) asked(base ebpf.Register, bytes int64, captured func(dst ebpf.
 		e.dropIf(ebpf.JSLt.Imm(ebpf.R0, int32(bytes)))
 		return
 	}
-	e.b.Emit(ebpf.Mov.Reg(ebpf.R1, base), ebpf.Add.Imm(ebpf.R1, int32(bytes)))
 	captured(ebpf.R0)
+	e.b.Emit(ebpf.Mov.Reg(ebpf.R1, base), ebpf.Add.Imm(ebpf.R1, int32(bytes)))
 	e.dropIf(ebpf.JSGt.Reg(ebpf.R1, ebpf.R0))
 }
 

@@ -1,0 +1,76 @@
+package translate
+
+import (
+	"math"
+
+	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+)
+
+// Slow twins of programs that read directly are there for bytes that do not lie between the pointers, so they do not look there.
+// Where legacy loads serve, they read by those. Elsewhere a helper function copies what a guard asks for to the stack, and refuses if
+// the packet does not have it.
+
+func (d *direct) twin() optimizable {
+	if d.rest == noRest || d.restOnly {
+		return nil
+	}
+	slow := *d
+	slow.restOnly = true
+	if d.rest == helperRest {
+		return &copying{&slow}
+	}
+	return &slow
+}
+
+// copying is a slow twin that reads by copies.
+type copying struct{ *direct }
+
+func (c *copying) hook() *hook {
+	h := c.direct.hook()
+	h.place, h.ownIndexed, h.ownFar, h.most = c.inHook, false, true, math.MaxInt32
+	h.shift = int64(c.shift)
+	return h
+}
+
+func (c *copying) layout(p cbpf.Program, twin bool) layout {
+	at := c.direct.layout(p, twin)
+	at.pinned |= setOf(ebpf.R10)
+	at.copier = c
+	return at
+}
+
+// ahead: a copy that goes further than the packet fails.
+func (*copying) ahead() bool { return false }
+
+func (*copying) refuses() bool { return true }
+
+func (*copying) asking() registerSet { return byCalls }
+
+func (c *copying) within(e *emitter, base ebpf.Register, bytes int64) {
+	e.asked(base, bytes, func(dst ebpf.Register) { c.captured(e, dst) })
+}
+
+// captured loads how many bytes of the hook's packet there are, and leaves base alone: it is in none of the registers that calls
+// destroy.
+func (c *copying) captured(e *emitter, dst ebpf.Register) {
+	if c.skb {
+		e.b.Emit(ebpf.Load(4, dst, e.regCtx, ebpf.SkbLen))
+		return
+	}
+	e.b.Emit(ebpf.Mov.Reg(ebpf.R1, e.regCtx), ebpf.CallHelper(ebpf.HelperXDPBuffLen), ebpf.Mov.Reg32(dst, ebpf.R0))
+}
+
+func (c *copying) copyTo(e *emitter, to int16, base ebpf.Register, off int64, n int, miss ebpf.Label) {
+	if base == noBase {
+		e.b.Emit(ebpf.Mov.Imm32(ebpf.R2, uint32(off)))
+	} else {
+		e.sum(ebpf.R2, base, uint32(off))
+	}
+	helper := ebpf.HelperXDPLoadBytes
+	if c.skb {
+		helper = ebpf.HelperSkbLoadBytes
+	}
+	e.copyBytes(helper, to, n)
+	e.goIf(ebpf.JNe.Imm(ebpf.R0, 0), miss)
+}
