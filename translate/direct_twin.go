@@ -47,18 +47,10 @@ func (*copying) refuses() bool { return true }
 
 func (*copying) asking() registerSet { return byCalls }
 
+// within reads the last of the bytes. The length of a packet may say more than there is to be read.
 func (c *copying) within(e *emitter, base ebpf.Register, bytes int64) {
-	e.asked(base, bytes, func(dst ebpf.Register) { c.captured(e, dst) })
-}
-
-// captured loads how many bytes of the hook's packet there are, and leaves base alone: it is in none of the registers that calls
-// destroy.
-func (c *copying) captured(e *emitter, dst ebpf.Register) {
-	if c.skb {
-		e.b.Emit(ebpf.Load(4, dst, e.regCtx, ebpf.SkbLen))
-		return
-	}
-	e.b.Emit(ebpf.Mov.Reg(ebpf.R1, e.regCtx), ebpf.CallHelper(ebpf.HelperXDPBuffLen), ebpf.Mov.Reg32(dst, ebpf.R0))
+	e.stack = max(e.stack, -loadSlot)
+	c.copyTo(e, loadSlot, base, bytes-1, 1, e.drop)
 }
 
 func (c *copying) copyTo(e *emitter, to int16, base ebpf.Register, off int64, n int, miss ebpf.Label) {

@@ -29,6 +29,8 @@ type layout struct {
 	most  int
 	// miss is where guards go; where bytes are copied, what cannot be copied.
 	miss ebpf.Label
+	// shift is the place of the program's packets in those of the hook.
+	shift int64
 	// copier is the target, where it has bytes copied to the stack, in the areas.
 	copier copier
 	areas  map[value]*area

@@ -85,7 +85,7 @@ func (l *lowerer) loadOwn(v value) {
 		index = vreg(base)
 	}
 	l.emits(vreg(v), index, l.lost|setOf(l.regTmp, l.regKept), func(e *emitter, _ int, from ebpf.Register) error {
-		size, k := int(s.hi-s.lo), uint32(s.lo)
+		size, k := int(s.hi-s.lo), uint32(s.lo-l.shift)
 		if index == noReg {
 			e.loadFixed(e, e.regA, size, k, e.drop)
 		} else {

@@ -100,7 +100,7 @@ func (e *emitter) optimize(target optimizable, level, below int) *optimized {
 	e.doubtful = e.doubtful || e.forget && g.visits() > mostVisits
 	twin := g.far && !h.packetOnly || h.paged
 	at := target.layout(e.prog, twin)
-	at.miss, at.stack = e.drop, min(at.stack, int16(-below))
+	at.miss, at.shift, at.stack = e.drop, h.shift, min(at.stack, int16(-below))
 	if at.most == 0 {
 		at.most = ebpf.StackSize
 	}

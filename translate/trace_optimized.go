@@ -49,8 +49,8 @@ func (e *emitter) asked(base ebpf.Register, bytes int64, captured func(dst ebpf.
 		e.dropIf(ebpf.JSLt.Imm(ebpf.R0, int32(bytes)))
 		return
 	}
-	captured(ebpf.R0)
 	e.b.Emit(ebpf.Mov.Reg(ebpf.R1, base), ebpf.Add.Imm(ebpf.R1, int32(bytes)))
+	captured(ebpf.R0)
 	e.dropIf(ebpf.JSGt.Reg(ebpf.R1, ebpf.R0))
 }
 
