@@ -12,6 +12,7 @@ import (
 // goroutines, with packets in between that only the scalar body takes.
 func TestBatchesOfAllSizesWhileBodiesAreTried(t *testing.T) {
 	eachShape(t, func(t *testing.T) {
+		requireVectors(t)
 		f := compiled(t, tcp())
 		buf, descs := packets(3*trialSoon, 60)
 		for i := 0; i < len(descs); i += 1001 {
