@@ -2,6 +2,7 @@ package difftest
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func hosts(n int) cbpf.Program {
 	return append(p, bpf.RawInstruction{Op: cbpf.OpRetK})
 }
 
-// benchRecords are sixteen IPv4 packets of all kinds.
+// benchRecords are sixteen IPv4 packets of all kinds, every other one of them with addresses that are in no list.
 func benchRecords(t testing.TB) (records []Record) {
 	var all []Record
 	for _, rec := range readTrace(t, filepath.Join(pcapDir, "mixed.pcap")) {
@@ -41,9 +42,22 @@ func benchRecords(t testing.TB) (records []Record) {
 		}
 	}
 	for i := range 16 {
-		records = append(records, all[i*len(all)/16])
+		rec := all[i*len(all)/16]
+		if i%2 == 1 {
+			rec.Data = slices.Clone(rec.Data)
+			copy(rec.Data[26:], []byte{172, 16, 0, byte(i), 172, 17, 0, byte(i)})
+		}
+		records = append(records, rec)
 	}
 	return records
+}
+
+// benchFilters are short ones and lists.
+func benchFilters(b *testing.B) []Named {
+	return []Named{
+		{"tcp-port-80", readFilter(b, "tcp-port-80.d")}, {"http-get", readFilter(b, "http-get.d")},
+		{"hosts-80", readFilter(b, "hosts-80.d")}, {"hosts-300", hosts(300)}, {"hosts-1000", hosts(1000)},
+	}
 }
 
 // timed is a program in the kernel, with an empty one of the same type.
@@ -109,10 +123,7 @@ func (m *timed) jited(b *testing.B) float64 {
 func BenchmarkKernel(b *testing.B) {
 	requireKernel(b)
 	records := benchRecords(b)
-	for _, named := range []Named{
-		{"tcp-port-80", readFilter(b, "tcp-port-80.d")}, {"http-get", readFilter(b, "http-get.d")},
-		{"hosts-80", readFilter(b, "hosts-80.d")}, {"hosts-300", hosts(300)},
-	} {
+	for _, named := range benchFilters(b) {
 		b.Run(named.Name, func(b *testing.B) {
 			all := []*timed{newTimed(b, "kernel", convert(b, named.Program), kernel.TC)}
 			for _, h := range []hook{
