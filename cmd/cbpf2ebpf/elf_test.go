@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/kernel"
 	"github.com/cbpf2ebpf/cbpf2ebpf/kernel/kerneltest"
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
@@ -134,4 +135,30 @@ func TestTerminalGetsNoBytes(t *testing.T) {
 	var stderr bytes.Buffer
 	require.Equal(t, exitUsage, run([]string{"inject", "x.o", "--symbol", "f"}, strings.NewReader(""), terminal, &stderr))
 	require.Contains(t, stderr.String(), "an object would upset the terminal: give -o FILE")
+}
+
+// Sections name what the context holds. A program that looks for its packet elsewhere would load there, and read something else.
+func TestELFSectionsOfTraces(t *testing.T) {
+	if _, err := kernel.SkbLayout(); err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	for _, c := range []struct{ section, flags, want string }{
+		{"fentry/ip_rcv", "", ""},
+		{"tp_btf/netif_receive_skb", "", ""},
+		{"kprobe/ip_rcv", "--kprobe", ""},
+		{"mine", "", ""},
+		{"kprobe/ip_rcv", "", "--kprobe is missing"},
+		{"raw_tp/netif_receive_skb", "--kprobe", "not the registers that --kprobe looks into"},
+		{"tracepoint/net/netif_receive_skb", "", "does not hold the arguments"},
+		{"xdp", "", "does not hold the arguments"},
+	} {
+		args := append([]string{filter("ip.d"), "--target", "trace", "--to", "elf", "--section", c.section}, strings.Fields(c.flags)...)
+		r := cli("", args...)
+		if c.want == "" {
+			require.Zero(t, r.status, "%s: %s", c.section, r.stderr)
+			continue
+		}
+		require.Equal(t, exitUsage, r.status, c.section)
+		require.Contains(t, r.stderr, c.want)
+	}
 }

@@ -73,6 +73,7 @@ type translated struct {
 	name    string // of the variable or function, where the form has one
 	section string // of the object
 	frags   bool   // see translate.Options
+	kprobe  bool   // the argument is looked for in registers
 	level   int    // of optimisation
 	licence string // of the object
 }
@@ -170,7 +171,7 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 		return in.fault(err)
 	}
 	in.notes(cmd.ErrOrStderr(), r.Bounds)
-	as.program, as.Result, as.frags, as.level = in.show(r), r, opts.Frags, opts.Optimize
+	as.program, as.Result, as.frags, as.kprobe, as.level = in.show(r), r, opts.Frags, t.trace.kprobe, opts.Optimize
 	if foretell == nil {
 		return writeWhole(cmd, out, func(w io.Writer) error { return outputs[i].write(w, as) })
 	}
