@@ -50,6 +50,16 @@ func cOptions(opts translate.Options) (csource.Options, error) {
 	return c, nil
 }
 
+// headFunction declares the types that a function of two pointers takes from elsewhere. Where <stdint.h> stands in front, they are
+// there already; clang finds none for BPF.
+const headFunction = `#ifndef UINT32_MAX
+typedef __UINT8_TYPE__ uint8_t;
+typedef __UINT16_TYPE__ uint16_t;
+typedef __UINT32_TYPE__ uint32_t;
+#endif
+
+`
+
 // translateToC writes C, which is made of the classic program itself: for the target, or a function of two pointers.
 func translateToC(cmd *cobra.Command, args []string, src *source, t *translation, link difftest.LinkType, out string, as *translated,
 	function bool) error {
@@ -71,6 +81,9 @@ func translateToC(cmd *cobra.Command, args []string, src *source, t *translation
 	text, err := csource.Translate(in.program, c)
 	if err != nil {
 		return in.fault(err)
+	}
+	if function {
+		text = headFunction + text
 	}
 	return writeWhole(cmd, out, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)

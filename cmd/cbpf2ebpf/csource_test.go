@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,6 +34,7 @@ func TestC(t *testing.T) {
 		}
 	}
 	require.Contains(t, succeed(t, "", filter("ip.d"), "--to", "cfunc"), "uint32_t filter(const uint8_t *data, const uint8_t *data_end)\n{")
+	compiles(t, succeed(t, "", filter("ip.d"), "--to", "cfunc"))
 	// The NET window follows the link type.
 	window := "2,48 0 0 4293918729,22 0 0 0"
 	require.Contains(t, succeed(t, window, "--to", "c", "--target", "xdp"), "a = data[23];")
@@ -58,5 +61,25 @@ func TestC(t *testing.T) {
 		r = cli("1,6 0 0 7", append([]string{"--to", "c"}, c.args...)...)
 		require.Equal(t, exitUsage, r.status, "%q", c.args)
 		require.Contains(t, r.stderr, c.want)
+	}
+}
+
+// compiles holds that a file of C needs nothing else: by itself, for BPF, and behind headers that declare the same types.
+func compiles(t *testing.T, text string) {
+	t.Helper()
+	for _, c := range []struct{ front, args string }{
+		{"", "cc -O2 -Wall -Wextra -Werror"},
+		{"#include <stdint.h>\n", "cc -O2 -std=c99 -pedantic -Wall -Wextra -Werror"},
+		{"", "clang -O2 --target=bpf -Wall -Werror"},
+	} {
+		words := strings.Fields(c.args)
+		if _, err := exec.LookPath(words[0]); err != nil {
+			t.Logf("not compiled by %s: %v", words[0], err)
+			continue
+		}
+		run := exec.Command(words[0], append(words[1:], "-x", "c", "-c", "-", "-o", filepath.Join(t.TempDir(), "out.o"))...)
+		run.Stdin = strings.NewReader(c.front + text)
+		out, err := run.CombinedOutput()
+		require.NoError(t, err, "%s\n%s", c.args, out)
 	}
 }
