@@ -9,7 +9,7 @@ import (
 )
 
 // constantsOfC are the names that filters are made of in C: those of linux/bpf_common.h, filter.h, seccomp.h and audit.h,
-// and of the protocols in linux/if_ether.h and in.h. Names whose number depends on the machine are none of them.
+// of the protocols in linux/if_ether.h and in.h, and of the packet types in linux/if_packet.h. Names whose number depends on the machine are none of them.
 var constantsOfC = sync.OnceValue(func() map[string]uint32 {
 	index := map[string]uint32{
 		"BPF_LD": 0x00, "BPF_LDX": 0x01, "BPF_ST": 0x02, "BPF_STX": 0x03,
@@ -29,6 +29,8 @@ var constantsOfC = sync.OnceValue(func() map[string]uint32 {
 		"ETHERTYPE_IP": 0x0800, "ETHERTYPE_ARP": 0x0806, "ETHERTYPE_VLAN": 0x8100, "ETHERTYPE_IPV6": 0x86dd,
 		"IPPROTO_IP": 0, "IPPROTO_ICMP": 1, "IPPROTO_IGMP": 2, "IPPROTO_TCP": 6, "IPPROTO_UDP": 17, "IPPROTO_IPV6": 41,
 		"IPPROTO_GRE": 47, "IPPROTO_ESP": 50, "IPPROTO_AH": 51, "IPPROTO_ICMPV6": 58, "IPPROTO_SCTP": 132,
+
+		"PACKET_HOST": 0, "PACKET_BROADCAST": 1, "PACKET_MULTICAST": 2, "PACKET_OTHERHOST": 3, "PACKET_OUTGOING": 4,
 
 		"SECCOMP_RET_KILL": uint32(ActionKillThread), "SECCOMP_RET_DATA": actionData, "SECCOMP_RET_ACTION": 0x7fff0000,
 		"SECCOMP_RET_ACTION_FULL": 0xffff0000, "__X32_SYSCALL_BIT": X32Bit, "X32_SYSCALL_BIT": X32Bit,

@@ -119,6 +119,7 @@ func (p *parser) element() bool {
 		return true
 	}
 	p.text = strings.TrimPrefix(strings.TrimLeft(p.text[1:], " \t"), ",")
+	p.text = skipContinuation(p.text)
 	var ins bpf.RawInstruction
 	if literal != nil {
 		ins = p.xnetLiteral(row, literal)
@@ -127,6 +128,14 @@ func (p *parser) element() bool {
 	}
 	p.add(ins)
 	return true
+}
+
+// skipContinuation returns a text without the backslash that ends the line behind an element of a macro.
+func skipContinuation(s string) string {
+	if rest, ok := strings.CutPrefix(strings.TrimLeft(s, " \t\r"), "\\"); ok && (trimLeft(rest) == "" || strings.HasPrefix(strings.TrimLeft(rest, " \t\r"), "\n")) {
+		return rest
+	}
+	return s
 }
 
 // opening consumes what stands around the rows, and returns what must stand behind them, "" if there is nothing around.

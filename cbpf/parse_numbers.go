@@ -24,15 +24,25 @@ var fields = [...]struct {
 	{"k", 0xffffffff},
 }
 
-// decimal reads what tcpdump -ddd prints: the count on the first line, then one instruction a line.
+// decimal reads what tcpdump -ddd prints: the count on the first line, then one instruction a line. Comments may stand behind
+// them, as in the manual page of iptables' match.
 func (p *parser) decimal() {
-	header, _ := p.nextLine()
+	header, _ := p.nextBare()
 	count := p.count(header)
-	for line, ok := p.nextLine(); ok; line, ok = p.nextLine() {
+	for line, ok := p.nextBare(); ok; line, ok = p.nextBare() {
 		ins, _ := p.row(line, cutField)
 		p.add(ins)
 	}
 	p.checkCount(count)
+}
+
+// nextBare is nextLine without a comment that begins with # and ends the line.
+func (p *parser) nextBare() (line string, ok bool) {
+	line, ok = p.nextLine()
+	line, _, _ = strings.Cut(line, "#")
+	line = trim(line)
+	p.length = len(line)
+	return line, ok
 }
 
 // xtbpf reads the count and the instructions, with commas between them and perhaps one behind them. Other things may stand
@@ -68,7 +78,7 @@ func findBytecode(text string) (from, to int, found bool) {
 			quote = mark[len(mark)-1:]
 		}
 	}
-	if start := trimLeft(text); !found && start != "" && (start[0] == '"' || start[0] == '\'') {
+	if start := behindAssignment(trimLeft(text)); !found && start != "" && (start[0] == '"' || start[0] == '\'') {
 		from, found = len(text)-len(start)+1, true
 		quote = start[:1]
 	}
@@ -86,6 +96,18 @@ func findBytecode(text string) (from, to int, found bool) {
 	}
 	inside, _, _ := strings.Cut(rest, quote)
 	return from, from + len(inside), true
+}
+
+// behindAssignment returns what a shell's variable is set to, where a text begins with that, and otherwise the text.
+func behindAssignment(text string) string {
+	end := 0
+	for end < len(text) && isWord(text[end]) {
+		end++
+	}
+	if end > 0 && end+1 < len(text) && text[end] == '=' && (text[end+1] == '"' || text[end+1] == '\'') {
+		return text[end+1:]
+	}
+	return text
 }
 
 // onlyBytecode narrows the text to the bytecode in it. If that is not the only one, it records a fault and returns false.

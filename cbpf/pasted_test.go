@@ -35,6 +35,9 @@ var pastedTexts = []struct {
 		"bytecode '4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0'\n", cbpf.XTBPF, ""},
 	{"a command of tc", "tc filter add dev em1 parent 1: bpf run bytecode '4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0,' flowid 1:1", cbpf.XTBPF, ""},
 	{"a string in quotes", "'4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0'", cbpf.XTBPF, ""},
+	{"a variable of a shell", "CBPF_IP=\"4,\n\t\t40 0 0 12,\n\t\t21 0 1 2048,\n\t\t6 0 0 262144,\n\t\t6 0 0 0\"\n", cbpf.XTBPF, ""},
+	{"the manual page of iptables' match", "4               # number of instructions\n40 0 0 12       # load half word\n" +
+		"21 0 1 2048     # jump equal\n6 0 0 262144    # return     pass\n6 0 0 0         # return     fail\n", cbpf.Decimal, ""},
 	{"ss -b", "Netid Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\np_raw 0      0                  *:lo               *    \n" +
 		"\t bpf filter (4):  0x28 0 0 12, 0x15 0 1 2048, 0x06 0 0 262144, 0x06 0 0 0, \n", cbpf.XTBPF, ""},
 
@@ -61,6 +64,10 @@ var pastedTexts = []struct {
 		" BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),\n};", cbpf.CStruct, "4,32 0 0 28,21 0 1 3221225534,6 0 0 327681,6 0 0 2147483648"},
 	{"BSD", "struct bpf_insn dhcp_bpf_filter [] = {\n\t/* Make sure this is an IP packet... */\n\tBPF_STMT (BPF_LD + BPF_H + BPF_ABS, 12),\n" +
 		"\tBPF_JUMP (BPF_JMP + BPF_JEQ + BPF_K, ETHERTYPE_IP, 0, 1),\n\tBPF_STMT(BPF_RET+BPF_K, 0x40000),\n\tBPF_STMT(BPF_RET+BPF_K, 0),\n};", cbpf.CStruct, ""},
+	{"a macro of C", "#define IP_FILTER\t\\\n\t{ 0x28, 0, 0, 0x0000000c },\t\t\\\n\t{ 0x15, 0, 1, 0x00000800 },\t\\\n\t{ 0x6, 0, 0, 0x00040000 }, \\\n\t{ 0x6, 0, 0, 0x00000000 }\n",
+		cbpf.CStruct, ""},
+	{"packet types", "BPF_STMT(BPF_LD + BPF_B + BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE),\nBPF_JUMP(BPF_JMP + BPF_JEQ + BPF_K, PACKET_OUTGOING, 0, 1),\n" +
+		"BPF_STMT(BPF_RET + BPF_K, PACKET_HOST),\nBPF_STMT(BPF_RET + BPF_K, 0xFFFF),\n", cbpf.CStruct, "4,48 0 0 4294963204,21 0 1 4,6 0 0 0,6 0 0 65535"},
 	{"a compound literal", "prog.filter = (struct sock_filter []) {\n{ 0x28, 0, 0, 12 }, {0x15, 0, 1, 0x800}, {6, 0, 0, 262144}, {6, 0, 0, 0} };", cbpf.CStruct, ""},
 
 	{"a source of Go", "\tfilter := []bpf.RawInstruction{\n\t\t{0x28, 0, 0, 0x0000000c},\n\t\t{0x15, 0, 1, 0x00000800}, // IPv4\n\t\t{0x6, 0, 0, 0x00040000},\n" +
