@@ -121,7 +121,7 @@ var attachAdvice = map[Reason]string{
 	ReasonNoCgroup:    "mount | grep cgroup2 shows where they are; mkdir makes a cgroup there",
 	ReasonNoTarget:    "bpftool btf dump file /sys/kernel/btf/vmlinux lists the functions, and the tracepoints as btf_trace_NAME; functions that the compiler inlined are not there",
 	ReasonNoPacket:    "take another place, or say with --arg N which argument leads to one all the same, and with --object STRUCT to which structure",
-	ReasonPinExists:   "choose another name, or take the old pin away with rm",
+	ReasonPinExists:   "choose another name, or take away what is there: cbpf2ebpf pinned PATH --remove detaches it too, rm keeps the links beside it",
 	ReasonPinRefused:  "choose a name of letters, digits, _ and - in a directory that may be written to",
 	ReasonPinPlace:    "pin below /sys/fs/bpf, and mount it where that is missing: mount -t bpf bpf /sys/fs/bpf",
 	ReasonNoPin:       "let the process run as long as it is wanted",
