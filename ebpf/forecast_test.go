@@ -135,6 +135,7 @@ func TestForetell(t *testing.T) {
 		{"a result that may be too much", assembled(t, "call 7\nexit"), CGroupSKB, Loader{}, nil, []Reason{ReasonResult}},
 		{"what nothing leads to", assembled(t, "r0 = 0\ngoto l\nr0 = 1\nl: exit"), Socket, Loader{}, []Reason{ReasonUnreachable}, nil},
 		{"no end", Program{Mov.Imm(R0, 0)}, Socket, Loader{}, []Reason{ReasonFallsOff}, nil},
+		{"no end where no path leads", assembled(t, "r0 = 0\nif r0 == 1 goto l\nexit\nl: r0 = 5"), Socket, Loader{}, []Reason{ReasonFallsOff}, nil},
 		{"nothing", nil, Socket, Loader{}, []Reason{ReasonEmpty}, nil},
 		{"few paths", questions(10), Socket, Loader{}, nil, nil},
 		{"too many paths", questions(20), Socket, Loader{}, nil, []Reason{ReasonTooComplex}},
