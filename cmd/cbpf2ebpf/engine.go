@@ -21,6 +21,7 @@ type engine struct {
 	// judge finds the verdict of each packet.
 	judge func(b *difftest.Batch, verdicts []uint32) error
 	close func() error
+	whole bool           // verdicts only say whether a packet matches, and not how much of it to keep
 	note  string         // what the user should know of it
 	code  *jit.Func      // nil for engines without machine code
 	label pprof.LabelSet // of what it does, in profiles
@@ -160,7 +161,7 @@ func onePacketEngine(e difftest.Engine) engineMaker {
 		if r.Close == nil {
 			r.Close = func() error { return nil }
 		}
-		return &engine{close: r.Close, judge: func(b *difftest.Batch, verdicts []uint32) error {
+		return &engine{whole: r.Tells != nil, close: r.Close, judge: func(b *difftest.Batch, verdicts []uint32) error {
 			for i := range verdicts {
 				rec := b.Record(i)
 				v, err := r.Verdict(&rec.Packet)

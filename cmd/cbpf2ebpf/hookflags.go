@@ -63,8 +63,13 @@ func (h *hookFlags) setActions(opts *translate.Options) error {
 		return nil
 	}
 	actions := translate.DefaultActions(opts.Target)
+	told := map[string]bool{}
 	for _, action := range h.actions {
 		of, name, _ := strings.Cut(action, "=")
+		if told[of] {
+			return usagef("--action %s is given twice", of)
+		}
+		told[of] = true
 		n, err := translate.ParseAction(opts.Target, name)
 		if err != nil {
 			return &usageError{err}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,13 @@ func version() string {
 // atMostOneFile is the Args of commands that read one program.
 func atMostOneFile(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usagef("one FILE at most, not %d: %q%s", len(args), args, suggestion(cmd, args[0]))
+		hint := suggestion(cmd, args[0])
+		for _, form := range reportForms {
+			if report := cmd.Flags().Lookup("report"); report != nil && report.Changed && slices.Contains(args, form.name) {
+				hint = "; the form of a report goes with an equals sign: --report=" + form.name
+			}
+		}
+		return usagef("one FILE at most, not %d: %q%s", len(args), args, hint)
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{"unknown flag", []string{"--bogus"}, "unknown flag: --bogus\ntry: cbpf2ebpf --help"},
 		{"misspelt command, flag", []string{"dif", "x", "-r", "y"}, "did you mean the command diff?\ntry: cbpf2ebpf --help"},
+		{"form of a report behind a blank", []string{ip, "--report", "json"}, "--report=json"},
 		{"misspelt command, file", []string{"chekc", "x"}, `one FILE at most, not 2: ["chekc" "x"]; did you mean the command check?`},
 		{"two files", []string{"check", "a", "b"}, "one FILE at most, not 2: [\"a\" \"b\"]\ntry: cbpf2ebpf check --help"},
 		{"expression and file", []string{ip, "-e", "ip"}, "both -e and a FILE: " + ip},

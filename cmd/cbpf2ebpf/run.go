@@ -39,7 +39,8 @@ func runCommand() *cobra.Command {
 
 The program is translated and, by default, compiled to machine code; where that is not possible it is
 interpreted, and a note on stderr says so. A packet matches if its verdict is not 0. What is written
-with -w is what a capture would keep: of each matching packet as many bytes as the verdict says.
+with -w is what a capture would keep: of each matching packet as many bytes as the verdict says, or all of it with
+targets and actions that only say whether it matches.
 
 With --syscall the program is a seccomp filter, and its action is printed for each call. Arguments are numbers
 or names of constants as C has them; those that are missing are 0. With --engine kernel a child process
@@ -238,6 +239,11 @@ func (j *overTrace) tell(b *difftest.Batch) error {
 	}
 	if j.packets == nil {
 		return nil
+	}
+	if j.engine.whole {
+		for i, v := range j.verdicts {
+			j.verdicts[i] = -min(v, 1) // all of the packet, or nothing
+		}
 	}
 	return j.packets.WriteBatch(b, j.verdicts)
 }

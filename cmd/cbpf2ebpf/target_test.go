@@ -27,6 +27,7 @@ func TestUsageOfTargets(t *testing.T) {
 		{[]string{"--tags", "--target", "tc"}, "--tags on target tc: the kernel has taken the tag out of the packet"},
 		{[]string{"--object", "xdp"}, "--object, --arg, --kprobe and --btf go with target trace"},
 		{[]string{"--object", "mbuf", "--target", "trace"}, `--object "mbuf": an argument points to skb or xdp`},
+		{[]string{"--action", "match=pass,match=tx", "--target", "xdp"}, "--action match is given twice"},
 		{[]string{"--arg", "9", "--kprobe", "--target", "trace"}, "argument 9 is not in a register"},
 	} {
 		r := cli("", append([]string{ip}, test.args...)...)
@@ -48,6 +49,12 @@ func TestRunForHooks(t *testing.T) {
 			require.Equal(t, want, succeed(t, "", args("--engine", "interp", "--target", target)...), "%s for %s", name, target)
 		}
 		require.Equal(t, want, succeed(t, "", args("--engine", "interp", "--target", "xdp", "--action", "match=drop,drop=tx", "--frags")...), name)
+	}
+	// Where the verdict is no number of bytes, all of a packet is kept.
+	keep := []string{"run", filter("ip.d"), "-r", pcap("mixed.pcap"), "-w", "-"}
+	want := succeed(t, "", keep...)
+	for _, more := range [][]string{{"xdp"}, {"cgroup-skb"}, {"tc", "--action", "match=shot,drop=ok"}, {"tc"}} {
+		require.True(t, want == succeed(t, "", append(append(keep, "--engine", "interp", "--target"), more...)...), "%q", more)
 	}
 	r := cli("", "run", filter("broadcast.d"), "-r", pcap("mixed.pcap"), "--engine", "interp", "--target", "cgroup-skb")
 	require.Equal(t, exitRefused, r.status)
