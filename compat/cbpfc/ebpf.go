@@ -50,6 +50,9 @@ func ToEBPF(filter []bpf.Instruction, opts EBPFOpts) (asm.Instructions, error) {
 func assemble(filter []bpf.Instruction) ([]bpf.RawInstruction, error) {
 	var p []bpf.RawInstruction
 	for pc, ins := range filter {
+		if ins == nil {
+			return nil, fmt.Errorf("instruction %d is nil", pc)
+		}
 		if _, raw := ins.(bpf.RawInstruction); raw {
 			return nil, fmt.Errorf("instruction %d is a bpf.RawInstruction: ToEBPFRaw and ToCRaw are for those", pc)
 		}

@@ -216,6 +216,7 @@ func TestRefusals(t *testing.T) {
 		want   string
 	}{
 		{nil, good, string(cbpf.ReasonEmpty)},
+		{[]bpf.Instruction{bpf.RetA{}, nil}, good, "instruction 1 is nil"},
 		{[]bpf.Instruction{bpf.RawInstruction{Op: 6}}, good, "instruction 0 is a bpf.RawInstruction: ToEBPFRaw and ToCRaw are for those"},
 		{[]bpf.Instruction{bpf.LoadAbsolute{Size: 3}, ret}, good, "instruction 0"},
 		{[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtRand}, ret}, good, `(000) extension "random" cannot be had in a snippet`},
