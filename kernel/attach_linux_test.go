@@ -561,6 +561,29 @@ func TestPinned(t *testing.T) {
 	}
 }
 
+// The kernel calls programs at functions and at tracepoints alike; their links tell them apart.
+func TestPinnedTypes(t *testing.T) {
+	l := newLink(t, 1500)
+	dir := bpffs(t)
+	for _, text := range []string{"tp_btf:netif_receive_skb", "raw_tp:netif_receive_skb", "tc:far:ingress"} {
+		h := hook(t, text)
+		opts := kernel.LoadOptions{Type: h.Types()[0], Licence: "GPL"}
+		if h.Kind == kernel.HookTracepoint {
+			opts.AttachTo = h.Where
+		}
+		web := filepath.Join(dir, "web")
+		in, err := installIn(l.Far, constant(t, 0, opts), kernel.Placement{Pin: web, Hooks: []kernel.Hook{h}})
+		require.NoError(t, err, text)
+		if in.Attachments()[0].Pinned() {
+			p, err := kernel.ReadPinned(web)
+			require.NoError(t, err, text)
+			require.Equal(t, h.Types()[0], p.Type, text)
+		}
+		require.NoError(t, l.Far.Do(in.Remove))
+	}
+	require.Empty(t, files(t, dir))
+}
+
 func TestInterfaceType(t *testing.T) {
 	l := newLink(t, 1500)
 	for name, want := range map[string]uint16{"far": 1, "lo": 772} {

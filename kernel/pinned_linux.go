@@ -23,14 +23,15 @@ func ReadPinned(file string) (*Pinned, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(kinds[:], func(k kind) bool { return k.program == prog.Type() })
-	if i < 0 {
-		return nil, fmt.Errorf("%s is a program of the type %s, which is none of ours", file, prog.Type())
-	}
-	p := &Pinned{Info: *info, Type: Type(i)}
-	if p.Links, err = linksOf(file, info.ID); err != nil {
+	links, attach, err := linksOf(file, info.ID)
+	if err != nil {
 		return nil, err
 	}
+	t, ok := typeOf(prog.Type(), attach)
+	if !ok {
+		return nil, fmt.Errorf("%s is a program of the type %s, which is none of ours", file, prog.Type())
+	}
+	p := &Pinned{Info: *info, Type: t, Links: links}
 	filters, err := filtersOf(info.ID)
 	if err != nil {
 		return nil, err
@@ -78,31 +79,62 @@ func openPinned(file string) (*cilium.Program, error) {
 	return nil, fmt.Errorf("%s: %w", op, err)
 }
 
-// linksOf lists the files that Placement.LinkPin names after a pin and that hold links of this program.
-func linksOf(file string, id uint32) (names []string, err error) {
+// typeOf is the type of a program that the kernel calls so. Of those that it calls alike it is the one that is attached in that way,
+// or the first.
+func typeOf(program cilium.ProgramType, attach cilium.AttachType) (t Type, ok bool) {
+	i := slices.IndexFunc(kinds[:], func(k kind) bool { return k.program == program && k.attach == attach })
+	if i < 0 {
+		i = slices.IndexFunc(kinds[:], func(k kind) bool { return k.program == program })
+	}
+	return Type(max(i, 0)), i >= 0
+}
+
+// attachTypeOf is how a link has its program attached, where that tells programs of one type apart.
+func attachTypeOf(info *link.Info) cilium.AttachType {
+	if tracing := info.Tracing(); tracing != nil {
+		return cilium.AttachType(tracing.AttachType)
+	}
+	if cgroup := info.Cgroup(); cgroup != nil {
+		return cilium.AttachType(cgroup.AttachType)
+	}
+	if info.RawTracepoint() != nil { // of programs with BTF types too
+		return cilium.AttachTraceRawTp
+	}
+	return cilium.AttachNone
+}
+
+// linksOf lists the files that Placement.LinkPin names after a pin and that hold links of this program, and tells how these have it
+// attached.
+func linksOf(file string, id uint32) (names []string, attach cilium.AttachType, err error) {
 	dir, base := filepath.Split(file)
 	entries, err := os.ReadDir(filepath.Dir(file))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, e := range entries {
 		name := filepath.Join(dir, e.Name())
-		if len(e.Name()) > len(base) && e.Name()[:len(base)+1] == base+"_" && holdsLinkOf(name, id) {
-			names = append(names, name)
+		if len(e.Name()) <= len(base) || e.Name()[:len(base)+1] != base+"_" {
+			continue
+		}
+		if info := pinnedLink(name); info != nil && uint32(info.Program) == id {
+			names, attach = append(names, name), attachTypeOf(info)
 		}
 	}
-	return names, nil
+	return names, attach, nil
 }
 
-// holdsLinkOf says whether a file holds a link of the program. Files that hold something else are none of ours.
-func holdsLinkOf(name string, id uint32) bool {
+// pinnedLink tells of the link that a file holds; nil if it holds something else.
+func pinnedLink(name string) *link.Info {
 	l, err := link.LoadPinnedLink(name, nil)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer l.Close()
 	info, err := l.Info()
-	return err == nil && uint32(info.Program) == id
+	if err != nil {
+		return nil
+	}
+	return info
 }
 
 // foundFilter is a filter of clsact with the program.
