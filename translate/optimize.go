@@ -212,13 +212,18 @@ func (g *graph) asks(h *hook) bool {
 			return true
 		}
 		for _, in := range b.insts {
-			e := &g.exprs[in.v]
-			if in.kind == instDef && (e.kind == exprOpaque || e.kind == exprProperty) && (h.prepared == nil || h.prepared(e)) {
+			if e := &g.exprs[in.v]; in.isOwn(e) && (h.prepared == nil || h.prepared(e)) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isOwn reports whether the target computes e in its own way.
+func (in *inst) isOwn(e *expr) bool {
+	own := e.kind == exprOpaque || e.kind == exprProperty || e.kind == exprLoad && in.way == loadOwn
+	return in.kind == instDef && own
 }
 
 // plainStack is where the stack of the plain translation ends at the lowest.
