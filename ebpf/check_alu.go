@@ -72,7 +72,7 @@ func (c *checker) result(ins Instruction, info *OpInfo, a, b value) value {
 		a, b = c.lowHalf(a), c.lowHalf(b)
 	}
 	switch {
-	case info.Form == FormEnd && c.info.kernel, info.Form == FormEnd && ins.Imm == 64:
+	case c.info.kernel && beyondVerifier(info, b), info.Form == FormEnd && ins.Imm == 64:
 		return c.anything()
 	case info.Form == FormEnd:
 		return c.unknown(0, 1<<ins.Imm-1)
@@ -87,6 +87,20 @@ func (c *checker) result(ins Instruction, info *OpInfo, a, b value) value {
 		return c.unknown(lo, hi)
 	}
 	return c.unknown(0, limit)
+}
+
+// beyondVerifier reports whether the kernel's verifier knows nothing of the result of an operation, not even that it has 32 bits
+// (is_safe_to_compute_dst_reg_range in kernel/bpf/verifier.c, Linux 6.18).
+func beyondVerifier(info *OpInfo, b value) bool {
+	switch {
+	case info.Form == FormEnd, info.Form == FormNeg:
+		return true
+	case info.ALU == Div, info.ALU == Mod:
+		return true
+	case info.ALU == Lsh, info.ALU == Rsh, info.ALU == Arsh:
+		return b.lo != b.hi || b.lo >= uint64(info.bits())
+	}
+	return false
 }
 
 // lowHalf is what is known of the low 32 bits of a number.

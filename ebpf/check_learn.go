@@ -89,6 +89,36 @@ func (s *state) room(sym int32) int64 {
 // Linux 6.18).
 const maxLinked = 6
 
+// part takes the copies of numbers that are compared for numbers of their own, where the verifier does: it looks for those of
+// both sides, even if they are the same, finds six, and parts with the others.
+func (c *checker) part(ins Instruction) {
+	if !c.info.kernel {
+		return
+	}
+	a, b := c.operands(ins)
+	surely, perhaps := 0, 0
+	for _, v := range [2]value{a, b} {
+		if v.named() {
+			n, more := c.cur.copies(&v)
+			surely, perhaps = surely+n, max(perhaps, more)
+		}
+	}
+	if surely+perhaps <= maxLinked {
+		return
+	}
+	is := func(o *value) bool { return a.named() && o.copies(&a) || b.named() && o.copies(&b) }
+	alone := func(o *value) { o.sym, o.off = c.name(), 0 }
+	c.cur.changeStack(is, alone)
+	if surely <= maxLinked {
+		return
+	}
+	for r := range c.cur.regs {
+		if v := &c.cur.regs[r]; is(v) && Register(r) != ins.Dst && !(ins.Op.Info().Form == FormCondReg && Register(r) == ins.Src) {
+			alone(v)
+		}
+	}
+}
+
 // narrow takes note of bounds of the number v, in all places that hold a copy of it, and that the verifier keeps together: it takes
 // registers first, and then what is on the stack.
 func (s *state) narrow(v value, lo, hi uint64) {

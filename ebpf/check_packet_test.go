@@ -122,6 +122,8 @@ var packetProofs = []struct {
 	{"swapped and bounded", varied(ToBE(R7, 16), And.Imm(R7, 0xff)), isProved},
 	{"negated", varied(And.Imm32(R7, 15), Neg32(R7)), isRefused},
 	{"divided", varied(And.Imm32(R7, 15), Div.Imm32(R7, 3)), isRefused},
+	{"divided and half of it bounded", toEnd(varied(Div.Imm32(R7, 3), JGt.Imm32(R7, 0xfff)), 5), isRefused},
+	{"divided, moved and bounded", toEnd(varied(Div.Imm32(R7, 3), Mov.Reg32(R7, R7), JGt.Imm32(R7, 0xfff)), 6), isProved},
 	{"a 32-bit sum that may wrap", varied(Add.Imm32(R7, 1)), isRefused},
 	{"the sixth copy", sixth(), isProved},
 	{"the seventh copy", sixth(Mov.Reg(R1, R7)), isRefused},

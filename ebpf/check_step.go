@@ -21,6 +21,7 @@ func (c *checker) step(pc int, ins Instruction) error {
 		if a, b := c.operands(ins); !comparable(info, a, b) {
 			return fault(ReasonLeak, pc, "comparison")
 		}
+		c.part(ins)
 	case FormCall:
 		return c.call(pc, ins)
 	case FormExit:
