@@ -146,10 +146,11 @@ func inFile(name string, err error) error {
 	var all cbpf.Errors
 	var one *cbpf.Error
 	var usage *usageError
+	var told *faultsOfFile
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &told):
 		return err
 	case errors.As(err, &all):
 	case errors.As(err, &one):
@@ -161,8 +162,18 @@ func inFile(name string, err error) error {
 	for _, e := range all {
 		fmt.Fprintf(&b, "%s: %s\n%s", name, e, e.Excerpt())
 	}
-	return errors.New(strings.TrimSuffix(b.String(), "\n"))
+	return &faultsOfFile{strings.TrimSuffix(b.String(), "\n"), all}
 }
+
+// faultsOfFile are faults as people see them: with the name of the file, and the lines.
+type faultsOfFile struct {
+	text string
+	all  cbpf.Errors
+}
+
+func (f *faultsOfFile) Error() string { return f.text }
+
+func (f *faultsOfFile) Unwrap() error { return f.all }
 
 // readText reads a file, or stdin for "-", and returns what to call it. A person at a terminal is told what is wanted
 // instead of being kept waiting.

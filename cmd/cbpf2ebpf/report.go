@@ -20,7 +20,17 @@ type reporting struct {
 var reportForms = []struct {
 	name  string
 	write func(w io.Writer, r *report) error
-}{{"text", writeReport}, {"json", writeReportJSON}}
+}{{"text", writeReport}, {reportInJSON, writeReportJSON}}
+
+const reportInJSON = "json"
+
+// instead reports, in JSON, that a program has no translation because of err, which people are told anyhow.
+func (f *reporting) instead(cmd *cobra.Command, target translate.Target, err error) error {
+	if !cmd.Flags().Changed("report") || f.form != reportInJSON {
+		return nil
+	}
+	return buffered(cmd.OutOrStdout(), func(w io.Writer) error { return writeRefusalJSON(w, target, err) })
+}
 
 func (f *reporting) flags(cmd *cobra.Command) {
 	var names []string
@@ -49,7 +59,7 @@ func (f *reporting) wanted(cmd *cobra.Command, to string) (write func(io.Writer,
 		return nil, nil
 	}
 	if to == "json" && f.form == "text" {
-		f.form = "json"
+		f.form = reportInJSON
 	}
 	var names []string
 	for _, form := range reportForms {

@@ -2,16 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/cbpf2ebpf/cbpf2ebpf/cbpf"
 	"github.com/cbpf2ebpf/cbpf2ebpf/ebpf"
+	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
 
 // reportJSON is the JSON form of a report.
 type reportJSON struct {
 	Target    string        `json:"target"`
-	Loads     bool          `json:"loads"`
+	Loads     *bool         `json:"loads"` // null where there are doubts only
 	Refusals  []faultJSON   `json:"refusals"`
 	Doubts    []faultJSON   `json:"doubts"`
 	Licence   string        `json:"licence"`
@@ -76,7 +78,7 @@ type callJSON struct {
 // writeReportJSON writes the report for programs.
 func writeReportJSON(w io.Writer, r *report) error {
 	out := reportJSON{
-		Target: r.Target.String(), Loads: r.Loads(), Licence: r.Licence, Forgets: r.Forgets,
+		Target: r.Target.String(), Loads: r.sure(), Licence: r.Licence, Forgets: r.Forgets,
 		Refusals: r.faults(r.Refusals), Doubts: r.faults(r.Doubts), Needs: []needJSON{},
 		Classic: classicJSON{r.Classic.Insns, r.Classic.Dead, r.Classic.Converted, r.Classic.Memory},
 		Packet: packetJSON{Fixed: r.Reads.Fixed, First: r.Reads.First, Last: r.Reads.Last, Indexed: r.Reads.Indexed,
@@ -100,6 +102,46 @@ func writeReportJSON(w io.Writer, r *report) error {
 		for _, need := range d.Features {
 			out.Needs = append(out.Needs, needJSON{need.Name, need.Since.String(), index(need.PC)})
 		}
+	}
+	return writeIndented(w, out)
+}
+
+// sure reports whether the program will load; nil where that is not certain.
+func (r *report) sure() *bool {
+	loads := r.Loads()
+	if !loads && len(r.Refusals) == 0 {
+		return nil
+	}
+	return &loads
+}
+
+// refusalJSON is the JSON form of a report on a program that has no translation.
+type refusalJSON struct {
+	Target   string      `json:"target"`
+	Loads    bool        `json:"loads"`
+	Refusals []faultJSON `json:"refusals"`
+	Doubts   []faultJSON `json:"doubts"`
+}
+
+// writeRefusalJSON reports on a program that cannot be translated, because of err. It writes nothing for faults of other things.
+func writeRefusalJSON(w io.Writer, target translate.Target, err error) error {
+	out := refusalJSON{Target: target.String(), Refusals: []faultJSON{}, Doubts: []faultJSON{}}
+	var faults cbpf.Errors
+	var unsupported *translate.UnsupportedError
+	switch {
+	case errors.As(err, &faults):
+		for _, e := range faults {
+			if e.PC < 0 {
+				return nil // the text is no program
+			}
+			out.Refusals = append(out.Refusals, faultJSON{Reason: string(e.Reason), Detail: e.Detail, Classic: index(e.PC)})
+		}
+	case errors.As(err, &unsupported):
+		out.Refusals = append(out.Refusals, faultJSON{
+			Reason: "the target cannot express it", Detail: unsupported.Error(), Classic: index(unsupported.PC),
+		})
+	default:
+		return nil
 	}
 	return writeIndented(w, out)
 }

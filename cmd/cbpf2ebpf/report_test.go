@@ -101,3 +101,25 @@ func TestReportBesideTheProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, succeed(t, "", filter("ip.d"), "--target", "socket", "--to", "hex"), string(got))
 }
+
+// A program that cannot be translated has a report in JSON too: it will not load, and why.
+func TestReportOfNoTranslation(t *testing.T) {
+	tests := []struct{ program, target, reason, detail string }{
+		{"ld rxhash\nret a\n", "xdp", "the target cannot express it", "rxhash"},
+		{"top: ld [0]\nja top\nret a\n", "socket", "jump backwards", "--unroll"},
+	}
+	for _, tt := range tests {
+		r := cli(tt.program, "translate", "--from", "asm", "--target", tt.target, "--report=json")
+		require.Equal(t, exitRefused, r.status)
+		require.NotEmpty(t, r.stderr)
+		var report struct {
+			Loads    *bool
+			Refusals []struct{ Reason, Detail string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &report), "%s", r.stdout)
+		require.False(t, *report.Loads)
+		require.Equal(t, tt.reason, report.Refusals[0].Reason)
+		require.Contains(t, report.Refusals[0].Detail, tt.detail)
+	}
+	require.Empty(t, cli("no program", "translate", "--report=json").stdout)
+}

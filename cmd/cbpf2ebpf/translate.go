@@ -164,11 +164,12 @@ func translateProgram(cmd *cobra.Command, args []string, src *source, t *transla
 	}
 	in, err := src.programOrCommand(cmd, args, link)
 	if err != nil {
-		return err
+		return errors.Join(err, about.instead(cmd, opts.Target, err))
 	}
 	r, err := translate.Translate(in.program, opts)
 	if err != nil {
-		return in.fault(err)
+		err = in.fault(err)
+		return errors.Join(err, about.instead(cmd, opts.Target, err))
 	}
 	in.notes(cmd.ErrOrStderr(), r.Bounds)
 	as.program, as.Result, as.frags, as.kprobe, as.level = in.show(r), r, opts.Frags, t.trace.kprobe, opts.Optimize
