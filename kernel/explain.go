@@ -72,7 +72,7 @@ var explanations = []explanation{
 	message(`^(R\d+) invalid mem access '(\w+)'`, "it takes $1, a $2, for a pointer", todoBug),
 	message(`^invalid bpf_context access off=(\d+) size=(\d+)`,
 		"programs of this type may not read $2 bytes at offset $1 of their context",
-		"translate for the target that fits the hook (--target)"),
+		"translate for the target that fits the hook (--target), and for an argument that it has (--arg)"),
 	message(`At program exit the register R0 (?:has|value).* should have been in \[?\(?([-\w]+)[,;] ?([-\w]+)`,
 		"it ends with a result that the hook does not know: from $1 to $2 are allowed",
 		"translate for the target that fits the hook (--target), which makes an action of the verdict"),
