@@ -122,12 +122,15 @@ func (g *graph) decide(f facts, e *edge, t *term) (yes, certain bool) {
 	if a == b && t.op != ebpf.JSet {
 		return t.op == ebpf.JEq || t.op == ebpf.JGe || t.op == ebpf.JLe, true
 	}
-	right := f.of(g, b)
-	if right.now.lo != right.now.hi {
-		return false, false
+	k, isConst := g.constOf(b)
+	if !isConst {
+		right := f.of(g, b)
+		if k = right.now.lo; k != right.now.hi {
+			return false, false
+		}
 	}
 	left := f.of(g, a)
-	return left.decide(t.op, right.now.lo)
+	return left.decide(t.op, k)
 }
 
 // learn is what is known where the block ended in t and went on e.
