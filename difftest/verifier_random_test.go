@@ -63,6 +63,16 @@ func shaped(seed uint64) cbpf.Program {
 	return p.Program
 }
 
+// TestVerifierKeepsItsWay loads a program on which Linux 6.18 answered "bad address" (verifier bug: stack slot 23, total slots 0): at a
+// legacy load it looked back for a number on the stack to before there was one.
+func TestVerifierKeepsItsWay(t *testing.T) {
+	requireKernel(t)
+	for _, v := range waysTo()[translate.Socket] {
+		_, ok := v.takes(t, "program 4396", shaped(4396))
+		require.True(t, ok, v.name)
+	}
+}
+
 // waysTo are the ways of translating, by target.
 func waysTo() map[translate.Target][]variant {
 	ways := map[translate.Target][]variant{}

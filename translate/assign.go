@@ -78,7 +78,8 @@ func (a *assembler) plain(in *vinsn) {
 		a.b.Emit(ins)
 	}
 	if keep != 0 {
-		a.b.Emit(ebpf.Store(8, ebpf.R10, keep, ins.Dst))
+		size, at := a.stored(keep)
+		a.b.Emit(ebpf.Store(size, ebpf.R10, at, ins.Dst))
 		a.forget()
 		a.held[0] = in.dst
 	}
@@ -128,11 +129,21 @@ func (a *assembler) read(v vreg, spare int) ebpf.Register {
 		return h.reg
 	}
 	if a.held[spare] != v {
-		a.b.Emit(ebpf.Load(8, a.spare[spare], ebpf.R10, h.slot))
+		size, at := a.stored(h.slot)
+		a.b.Emit(ebpf.Load(size, a.spare[spare], ebpf.R10, at))
 		a.loaded(a.spare[spare])
 		a.held[spare] = v
 	}
 	return a.spare[spare]
+}
+
+// stored is where in a place on the stack a value is, and its size: all 8 bytes, or the upper half of them, whose contents the
+// verifier does not follow.
+func (a *assembler) stored(slot int16) (size int, at int16) {
+	if a.halves {
+		return 4, slot + 4
+	}
+	return 8, slot
 }
 
 // moves writes assignments that happen all at once: in an order in which nothing is overwritten that is still to be read.

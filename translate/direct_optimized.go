@@ -47,7 +47,7 @@ func (d *direct) prepared(e *expr) bool {
 
 func (d *direct) layout(cbpf.Program, bool) layout {
 	if d.restOnly {
-		return layout{pinned: setOf(d.holds().regCtx), stack: plainStack}
+		return layout{pinned: setOf(d.holds().regCtx), stack: plainStack, halves: d.rest == legacyRest}
 	}
 	return layout{
 		data: regData, limit: regDataEnd, byAddress: true,

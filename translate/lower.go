@@ -27,6 +27,10 @@ type layout struct {
 	// stack is how far below the frame pointer the target uses the stack itself, as an offset; most is where it ends, in bytes.
 	stack int16
 	most  int
+	// halves says that all values are numbers of 32 bits, which are to lie on the stack so that the verifier does not follow them:
+	// at legacy loads it looks back at all of them, and Linux 6.18 was seen to lose its way there (EFAULT, "verifier bug: stack
+	// slot 23, total slots 0").
+	halves bool
 	// miss is where guards go; where bytes are copied, what cannot be copied.
 	miss ebpf.Label
 	// shift is the place of the program's packets in those of the hook.

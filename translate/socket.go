@@ -64,5 +64,5 @@ func (s socket) hook() *hook {
 }
 
 func (s socket) layout(cbpf.Program, bool) layout {
-	return layout{pinned: setOf(s.holds().regCtx), stack: plainStack}
+	return layout{pinned: setOf(s.holds().regCtx), stack: plainStack, halves: true}
 }
