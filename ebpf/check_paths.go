@@ -7,8 +7,7 @@ const pathSteps = 1 << 18
 
 // Effort is about what it costs the verifier to follow all paths of p, as in [Demands]: the instructions, and the paths that wait
 // to be followed at one time. ok is false if those are most instructions or more, or p is not sound on each path, with all
-// accesses proved. The work
-// grows with most, whatever p.
+// accesses proved. The work grows with most, whatever p.
 func Effort(p Program, abi ABI, most int) (insns, aside int, ok bool) {
 	if len(p) == 0 || int(abi) >= len(abiInfos) {
 		return 0, 0, false

@@ -158,13 +158,17 @@ func (d *direct) fast(e *emitter, dst ebpf.Register, size int, legacy bool, done
 	e.b.Branch(ebpf.Jump(), done)
 }
 
+// reader is the function that reads what does not lie between the pointers, and what does too.
+func (d *direct) reader() int32 {
+	if d.skb {
+		return ebpf.HelperSkbLoadBytes
+	}
+	return ebpf.HelperXDPLoadBytes
+}
+
 // slow is the other way of a load: a helper function reads from regOffset.
 func (d *direct) slow(e *emitter, dst ebpf.Register, size int, miss, done ebpf.Label) {
-	helper := ebpf.HelperXDPLoadBytes
-	if d.skb {
-		helper = ebpf.HelperSkbLoadBytes
-	}
-	e.read(helper, size)
+	e.read(d.reader(), size)
 	d.taken(e, dst, size, miss, done)
 }
 
@@ -320,11 +324,7 @@ func (in *indexed) slowWay(e *emitter) {
 			in.fast(e, in.dst, in.size, false, in.done)
 		}
 		e.b.Place(in.slow)
-		helper := ebpf.HelperXDPLoadBytes
-		if in.skb {
-			helper = ebpf.HelperSkbLoadBytes
-		}
-		e.read(helper, in.size)
+		e.read(in.reader(), in.size)
 		e.b.Place(in.check)
 		in.taken(e, in.dst, in.size, in.miss, in.done)
 	}

@@ -59,10 +59,6 @@ func (c *copying) copyTo(e *emitter, to int16, base ebpf.Register, off int64, n 
 	} else {
 		e.sum(ebpf.R2, base, uint32(off))
 	}
-	helper := ebpf.HelperXDPLoadBytes
-	if c.skb {
-		helper = ebpf.HelperSkbLoadBytes
-	}
-	e.copyBytes(helper, to, n)
+	e.copyBytes(c.reader(), to, n)
 	e.goIf(ebpf.JNe.Imm(ebpf.R0, 0), miss)
 }

@@ -11,15 +11,7 @@ func (traceHeaders) variables(e *emitter) (at, proto, ip variable) { return e.st
 
 func (t traceHeaders) open(e *emitter, at variable, n int, miss ebpf.Label) {
 	e.in(at, regAt)
-	e.b.Emit(
-		ebpf.Mov.Reg(regTop, regAt),
-		ebpf.Add.Imm(regTop, int32(n)),
-		ebpf.Load(8, ebpf.R3, ebpf.R10, capturedSlot),
-	)
-	e.only(ebpf.JSLe.Reg(regTop, ebpf.R3), miss)
-	e.b.Emit(ebpf.Mov.Reg(ebpf.R3, regFirst), ebpf.Add.Reg(ebpf.R3, regAt))
-	e.probeRead(headerSlot, n)
-	e.only(ebpf.JEq.Imm(ebpf.R0, 0), miss)
+	t.probeUnless(e, e.only, headerSlot, n, miss)
 }
 
 func (traceHeaders) part(e *emitter, dst ebpf.Register, i, size int) { e.copied(dst, i, size) }

@@ -57,7 +57,8 @@ func (e *emitter) optimized(level int) (done bool, err error) {
 // slowTwin translates the whole program for packets of which guards know nothing. Entry is done. If it is optimised, it uses the stack
 // below so many bytes.
 func (e *emitter) slowTwin(level, below int) error {
-	fast, ok := e.access.(twofold)
+	way, holds := e.access, e.registers
+	fast, ok := way.(twofold)
 	if !ok {
 		return e.body()
 	}
@@ -71,8 +72,7 @@ func (e *emitter) slowTwin(level, below int) error {
 		e.end()
 		return err
 	}
-	e.access = fast.(access)
-	e.registers = e.holds()
+	e.access, e.registers = way, holds
 	return e.body()
 }
 
@@ -167,6 +167,15 @@ func proves(p ebpf.Program, abi ebpf.ABI) bool {
 	}
 	_, _, ok := ebpf.Effort(p, abi, mostVisits)
 	return ok
+}
+
+// loadable reports whether the verifier is seen to take the program, where there is a reason to look. What it follows to the end it has
+// found proved.
+func (e *emitter) loadable(p ebpf.Program, abi ebpf.ABI) bool {
+	if e.doubtful {
+		return follows(p, abi)
+	}
+	return !e.spilled || proves(p, abi)
 }
 
 // visitsEach is how often each instruction may be followed in the mean, so that no time is lost with what is hopeless anyhow.

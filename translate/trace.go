@@ -219,15 +219,20 @@ func (t *trace) windowPlace(e *emitter, dst ebpf.Register, from uint32) {
 
 // probe copies n bytes at regAt to the stack, and goes to miss where the linear part does not have all of them.
 func (t *trace) probe(e *emitter, to int16, n int, miss ebpf.Label) {
+	t.probeUnless(e, e.goUnless, to, n, miss)
+}
+
+// probeUnless is probe by another goUnless.
+func (t *trace) probeUnless(e *emitter, unless func(ebpf.Instruction, ebpf.Label), to int16, n int, miss ebpf.Label) {
 	e.b.Emit(
 		ebpf.Mov.Reg(regTop, regAt),
 		ebpf.Add.Imm(regTop, int32(n)),
 		ebpf.Load(8, ebpf.R3, ebpf.R10, capturedSlot),
 	)
-	e.goUnless(ebpf.JSLe.Reg(regTop, ebpf.R3), miss)
+	unless(ebpf.JSLe.Reg(regTop, ebpf.R3), miss)
 	e.b.Emit(ebpf.Mov.Reg(ebpf.R3, regFirst), ebpf.Add.Reg(ebpf.R3, regAt))
 	e.probeRead(to, n)
-	e.goUnless(ebpf.JEq.Imm(ebpf.R0, 0), miss)
+	unless(ebpf.JEq.Imm(ebpf.R0, 0), miss)
 }
 
 // probeRead calls the function that copies n bytes at the address in r3 to the stack. Where there are none it copies zeros,

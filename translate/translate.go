@@ -68,7 +68,7 @@ func Translate(p cbpf.Program, opts Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if abi := opts.Target.ABI(); e.doubtful && !follows(slots, abi) || e.spilled && !proves(slots, abi) {
+	if !e.loadable(slots, opts.Target.ABI()) {
 		opts.Optimize = 0
 		return Translate(p, opts)
 	}

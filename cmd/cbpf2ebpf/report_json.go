@@ -10,12 +10,17 @@ import (
 	"github.com/cbpf2ebpf/cbpf2ebpf/translate"
 )
 
+// outlookJSON says what will become of a program. It is all that is reported of one that has no translation.
+type outlookJSON struct {
+	Target   string      `json:"target"`
+	Loads    *bool       `json:"loads"` // null where there are doubts only
+	Refusals []faultJSON `json:"refusals"`
+	Doubts   []faultJSON `json:"doubts"`
+}
+
 // reportJSON is the JSON form of a report.
 type reportJSON struct {
-	Target    string        `json:"target"`
-	Loads     *bool         `json:"loads"` // null where there are doubts only
-	Refusals  []faultJSON   `json:"refusals"`
-	Doubts    []faultJSON   `json:"doubts"`
+	outlookJSON
 	Licence   string        `json:"licence"`
 	Privilege string        `json:"privilege"`
 	Kernel    string        `json:"kernel"` // the least version
@@ -78,8 +83,8 @@ type callJSON struct {
 // writeReportJSON writes the report for programs.
 func writeReportJSON(w io.Writer, r *report) error {
 	out := reportJSON{
-		Target: r.Target.String(), Loads: r.sure(), Licence: r.Licence, Forgets: r.Forgets,
-		Refusals: r.faults(r.Refusals), Doubts: r.faults(r.Doubts), Needs: []needJSON{},
+		outlookJSON: outlookJSON{r.Target.String(), r.sure(), r.faults(r.Refusals), r.faults(r.Doubts)},
+		Licence:     r.Licence, Forgets: r.Forgets, Needs: []needJSON{},
 		Classic: classicJSON{r.Classic.Insns, r.Classic.Dead, r.Classic.Converted, r.Classic.Memory},
 		Packet: packetJSON{Fixed: r.Reads.Fixed, First: r.Reads.First, Last: r.Reads.Last, Indexed: r.Reads.Indexed,
 			Windows: r.Reads.Windows, Length: r.Reads.Length, Extensions: []string{}},
@@ -115,17 +120,9 @@ func (r *report) sure() *bool {
 	return &loads
 }
 
-// refusalJSON is the JSON form of a report on a program that has no translation.
-type refusalJSON struct {
-	Target   string      `json:"target"`
-	Loads    bool        `json:"loads"`
-	Refusals []faultJSON `json:"refusals"`
-	Doubts   []faultJSON `json:"doubts"`
-}
-
 // writeRefusalJSON reports on a program that cannot be translated, because of err. It writes nothing for faults of other things.
 func writeRefusalJSON(w io.Writer, target translate.Target, err error) error {
-	out := refusalJSON{Target: target.String(), Refusals: []faultJSON{}, Doubts: []faultJSON{}}
+	out := outlookJSON{Target: target.String(), Loads: new(bool), Refusals: []faultJSON{}, Doubts: []faultJSON{}}
 	var faults cbpf.Errors
 	var unsupported *translate.UnsupportedError
 	switch {
